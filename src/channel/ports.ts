@@ -1,0 +1,85 @@
+/**
+ * What a channel needs of the world below it. `messaging` and `storage` implement these ports; tests put fakes in their
+ * place, which is what the seed's `SendHandler` is for.
+ */
+import type { Bytes } from "../common/bytes.ts";
+import type { Result } from "../common/result.ts";
+import type { RowChange, StoredKey } from "../common/table.ts";
+
+/** One message as the Messaging API takes it. */
+export interface MessageEnvelope {
+  readonly contentTopic: string;
+  readonly payload: Bytes;
+  /** Store nodes do not keep it. */
+  readonly ephemeral: boolean;
+  /** The wire-format marker, 64 bytes at most; it routes the message and is part of its hash. */
+  readonly meta: Bytes;
+}
+
+/** Identifies one envelope at the messaging layer, across restarts. */
+export type MessagingRequestId = string;
+/** Deterministic message hash of 14/WAKU2-MESSAGE, lower-case hexadecimal, 64 characters. */
+export type MessageHash = string;
+
+export interface ReceivedMessage {
+  readonly contentTopic: string;
+  readonly payload: Bytes;
+  readonly meta: Bytes;
+  readonly ephemeral: boolean;
+  /** Milliseconds since the Unix epoch, as the sender stamped it. */
+  readonly timestamp: number;
+  readonly messageHash: MessageHash;
+}
+
+export type MessagingEvent =
+  /** A service node relayed the message to at least one peer. */
+  | { readonly type: "propagated"; readonly requestId: MessagingRequestId; readonly messageHash: MessageHash }
+  /** The network has it: found in a store node where one is expected. Final. */
+  | { readonly type: "sent"; readonly requestId: MessagingRequestId; readonly messageHash: MessageHash }
+  /** Final. */
+  | { readonly type: "error"; readonly requestId: MessagingRequestId; readonly error: string }
+  | { readonly type: "received"; readonly message: ReceivedMessage }
+  | { readonly type: "health" };
+
+/**
+ * Called for one event at a time per subject, and awaited: once it resolved `true`, everything that the event caused is
+ * durable, and the messaging layer may forget the event. Resolving `false` means that nobody knew the request id; the
+ * outcome is then kept and told again after the next start. Events may repeat; listeners are idempotent.
+ */
+export type MessagingListener = (event: MessagingEvent) => Promise<boolean>;
+
+export type ConnectionStatus = "Disconnected" | "PartiallyConnected" | "Connected";
+export type TopicHealth = "UNHEALTHY" | "MINIMALLY_HEALTHY" | "SUFFICIENTLY_HEALTHY" | "NOT_SUBSCRIBED";
+
+/** The Messaging API, LIP-168. */
+export interface MessagingClient {
+  /** To be called once, before `start`. */
+  listen(listener: MessagingListener): void;
+  /** Connects, resumes every stored task and catches up on every subscribed topic. Resolves before the network is reached. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /**
+   * Takes a message on. Once it resolves, the task is durable. The same idempotency key again sends nothing new: it
+   * returns the first call's identifier and tells the outcome once more if it is already final.
+   */
+  send(envelope: MessageEnvelope, idempotencyKey: string): Promise<Result<MessagingRequestId>>;
+  /** Receives a content topic from now on and, through the store, from where it was left. Idempotent; a set, not a count. */
+  subscribe(contentTopic: string): Promise<void>;
+  unsubscribe(contentTopic: string): Promise<void>;
+  connectionStatus(): ConnectionStatus;
+  topicHealth(contentTopic: string): TopicHealth;
+  /** Which service protocols have how many usable peers. */
+  peers(): { readonly lightpush: number; readonly filter: number; readonly store: number };
+}
+
+/** Durable rows. One `commit` is one transaction: all of it happens, or nothing. */
+export interface Storage {
+  commit(changes: readonly RowChange[]): Promise<void>;
+  get(table: string, key: StoredKey): Promise<unknown>;
+  /** Rows whose key starts with `scope`, in key order, from `after` (exclusive), `limit` at most. */
+  scan(
+    table: string,
+    scope: StoredKey,
+    range?: { readonly after?: string | number; readonly limit?: number },
+  ): Promise<readonly { readonly key: StoredKey; readonly row: unknown }[]>;
+}

@@ -1,0 +1,195 @@
+/** What the channel layer offers to the layers above it: the provider for pages, and the popup. */
+import type { Bytes } from "../common/bytes.ts";
+import type { Result } from "../common/result.ts";
+import type { TopicHealth } from "./ports.ts";
+
+/** One `send`: the parent of one messaging request per segment. */
+export type RequestId = string;
+
+/** A channel is an origin's: the wire carries the channel id only. */
+export interface ChannelKey {
+  readonly origin: string;
+  readonly channelId: string;
+}
+
+/** Who the peers are; fixed at creation, never detected. `protocol.md` §1 says what each means on the wire. */
+export type Profile = "logos" | "logos-raw" | "waku-sdk";
+/** Which cipher a channel uses. Fixed at creation. */
+export type EncryptionMode = "none" | "key" | "page";
+
+export interface ChannelParams extends ChannelKey {
+  /** `/application/version/name/encoding`, 23/WAKU2-TOPICS. */
+  readonly contentTopic: string;
+  /** Default: random, kept for this channel. */
+  readonly senderId?: string;
+  /** Default: `logos`. */
+  readonly profile?: Profile;
+  readonly encryption: EncryptionMode;
+}
+
+export type ChannelErrorKind =
+  | "empty-payload"
+  | "payload-too-large"
+  | "unknown-channel"
+  | "already-exists"
+  | "closed"
+  | "mismatch"
+  | "limit"
+  | "unsupported"
+  | "invalid";
+
+/** A failure of the channel layer, with words for the caller. */
+export interface ChannelError {
+  readonly kind: ChannelErrorKind;
+  readonly message: string;
+  /** The bound that was exceeded, where one was. */
+  readonly limit?: number;
+}
+
+interface Logged {
+  /** Position in the channel's event log: 1, 2, 3, … */
+  readonly seq: number;
+  /** Milliseconds since the Unix epoch at which it was logged. */
+  readonly at: number;
+}
+
+/** What the channel's event log holds. Names are the page contract's. */
+export type ChannelEvent = Logged &
+  (
+    | {
+        readonly type: "reliable:message:received";
+        readonly message: Bytes;
+        readonly messageId: string;
+        readonly senderId: string;
+      }
+    | { readonly type: "reliable:message:sent"; readonly requestId: RequestId }
+    | { readonly type: "reliable:message:delivered"; readonly requestId: RequestId }
+    | { readonly type: "reliable:message:send-error"; readonly requestId: RequestId; readonly error: string }
+    | { readonly type: "reliable:message:delivery-error"; readonly requestId: RequestId; readonly error: string }
+    | {
+        readonly type: "reliable:message:lost";
+        readonly messageId: string;
+        readonly senderId?: string;
+        readonly reason: string;
+      }
+  );
+
+export interface ChannelStatus {
+  readonly state: "opening" | "open" | "closed";
+  readonly health: TopicHealth;
+  /** Segments not yet final. */
+  readonly pending: number;
+}
+
+export type RequestState = "queued" | "sending" | "sent" | "delivered" | "send-error" | "delivery-error";
+
+export interface RequestInfo {
+  readonly requestId: RequestId;
+  readonly state: RequestState;
+  readonly segments: {
+    readonly total: number;
+    readonly confirmed: number;
+    readonly failed: number;
+    readonly acknowledged: number;
+  };
+  readonly createdAt: number;
+  readonly error?: string;
+}
+
+/** Told after the commit that caused it. Only `event` is in the log and repeats after a restart. */
+export type ChannelNotice =
+  | { readonly type: "event"; readonly event: ChannelEvent }
+  | {
+      readonly type: "progress";
+      readonly direction: "out" | "in";
+      readonly id: string;
+      readonly done: number;
+      readonly total: number;
+    }
+  | { readonly type: "status"; readonly status: ChannelStatus }
+  | { readonly type: "close"; readonly reason: "page" | "user" | "revoked" | "error" };
+
+export type ChannelListener = (channel: ChannelKey, notice: ChannelNotice) => void;
+
+export interface ChannelSendOptions {
+  readonly ephemeral?: boolean;
+  /** The same key on the same channel never sends twice; it returns the first request's identifier. */
+  readonly idempotencyKey?: string;
+}
+
+/**
+ * Runs inside the transaction that did the work, with its result. What it writes to tables is committed with the work or
+ * not at all: the provider stores call results this way. It must not await anything.
+ */
+export type InTransaction<T> = (result: T) => void;
+
+export interface ChannelSummary extends ChannelKey {
+  readonly contentTopic: string;
+  readonly senderId: string;
+  readonly profile: Profile;
+  readonly encryption: EncryptionMode;
+  readonly createdAt: number;
+  /** Milliseconds since the Unix epoch of the last message in or out; the creation if there was none. */
+  readonly lastActiveAt: number;
+  readonly status: ChannelStatus;
+  /** Logged events above the origin's acknowledged cursor. */
+  readonly unacknowledged: number;
+  /** Other participants that were heard. */
+  readonly members: number;
+}
+
+/** One channel as its callers hold it. */
+export interface ChannelApi {
+  readonly origin: string;
+  getChannelId(): string;
+  getContentTopic(): string;
+  getSenderId(): string;
+  send(
+    payload: Bytes,
+    options?: ChannelSendOptions,
+    inTransaction?: InTransaction<Result<RequestId, ChannelError>>,
+  ): Promise<Result<RequestId, ChannelError>>;
+  request(requestId: RequestId): RequestInfo | undefined;
+  /** Every request of the last seven days, newest first. */
+  requests(): readonly RequestInfo[];
+  /** Logged events above `after`, oldest first, `limit` at most. */
+  history(after: number, limit: number): Promise<readonly ChannelEvent[]>;
+  /** Everything up to `seq` was handled by the origin; never goes backwards. */
+  acknowledge(seq: number): Promise<void>;
+  /** The acknowledged cursor; 0 if nothing was. */
+  acknowledged(): number;
+  status(): ChannelStatus;
+  summary(): ChannelSummary;
+}
+
+/** Every channel of the profile of the browser. */
+export interface ChannelManagerApi {
+  /** `already-exists` if it is open. A channel that was closed before comes back with its state. */
+  createReliableChannel(
+    params: ChannelParams,
+    inTransaction?: InTransaction<Result<ChannelApi, ChannelError>>,
+  ): Promise<Result<ChannelApi, ChannelError>>;
+  /**
+   * The channel if it is open and the parameters are the ones of its creation; `mismatch` if they differ;
+   * `unknown-channel` if there is none. What the caller leaves out of `params` matches anything.
+   */
+  attach(params: ChannelParams): Result<ChannelApi, ChannelError>;
+  closeChannel(
+    key: ChannelKey,
+    reason: "page" | "user" | "revoked",
+    inTransaction?: InTransaction<Result<void, ChannelError>>,
+  ): Promise<Result<void, ChannelError>>;
+  send(
+    key: ChannelKey,
+    payload: Bytes,
+    options?: ChannelSendOptions,
+    inTransaction?: InTransaction<Result<RequestId, ChannelError>>,
+  ): Promise<Result<RequestId, ChannelError>>;
+  channelExists(key: ChannelKey): boolean;
+  /** An open channel. */
+  channel(key: ChannelKey): ChannelApi | undefined;
+  /** Open channels, of one origin or of all, oldest first. */
+  channels(origin?: string): readonly ChannelApi[];
+  /** Tells of every channel from now on, in the order of each channel's log. Returns what ends it. */
+  listen(listener: ChannelListener): () => void;
+}

@@ -1,0 +1,137 @@
+/**
+ * State as rows.
+ *
+ * The protocol core keeps all its state in tables. It reads and writes them synchronously, in memory; each write is
+ * also noted in the journal, from which the shell commits everything one event changed in one storage transaction.
+ * So there is exactly one description of the state, it is always what storage holds plus the journal, and a crash at
+ * any instruction loses only events that nobody was told about.
+ */
+
+/** A key inside storage: the owning scope (such as a channel) followed by the row's own key. */
+export type StoredKey = readonly (string | number)[];
+
+/** One row to write, or to delete where `row` is `undefined`. */
+export interface RowChange {
+  readonly table: string;
+  readonly key: StoredKey;
+  readonly row: unknown;
+}
+
+interface Entry extends RowChange {
+  readonly undo: () => void;
+}
+
+/** What the running event has changed so far, in order. */
+export class Journal {
+  #entries: Entry[] = [];
+
+  note(change: RowChange, undo: () => void): void {
+    this.#entries.push({ ...change, undo });
+  }
+
+  /** Takes the changes out, for a commit. */
+  take(): readonly RowChange[] {
+    const taken = this.#entries;
+    this.#entries = [];
+    return taken;
+  }
+
+  /** Undoes everything since the last `take`, newest first: the event never happened. */
+  rollback(): void {
+    for (const entry of this.take().toReversed() as readonly Entry[]) entry.undo();
+  }
+}
+
+/** Rows that the core works on: in memory as a whole, and in storage. Rows are immutable; to change one, put another. */
+export class Table<K extends string | number, V> {
+  readonly name: string;
+  readonly #journal: Journal;
+  readonly #scope: StoredKey;
+  readonly #rows: Map<K, V>;
+  readonly #observers: ((key: K, before: V | undefined, after: V | undefined) => void)[] = [];
+
+  constructor(name: string, journal: Journal, scope: StoredKey, rows: Iterable<readonly [K, V]> = []) {
+    this.name = name;
+    this.#journal = journal;
+    this.#scope = scope;
+    this.#rows = new Map(rows);
+  }
+
+  get size(): number {
+    return this.#rows.size;
+  }
+
+  get(key: K): V | undefined {
+    return this.#rows.get(key);
+  }
+
+  has(key: K): boolean {
+    return this.#rows.has(key);
+  }
+
+  /** In insertion order; after a restart, in key order. Code that needs an order keeps it in the key. */
+  entries(): IterableIterator<[K, V]> {
+    return this.#rows.entries();
+  }
+
+  keys(): IterableIterator<K> {
+    return this.#rows.keys();
+  }
+
+  values(): IterableIterator<V> {
+    return this.#rows.values();
+  }
+
+  put(key: K, row: V): void {
+    this.#write(key, row);
+  }
+
+  delete(key: K): void {
+    if (this.#rows.has(key)) this.#write(key, undefined);
+  }
+
+  /** For indexes derived from the rows: called after every write and after every undo of one, and now for each row. */
+  observe(observer: (key: K, before: V | undefined, after: V | undefined) => void): void {
+    this.#observers.push(observer);
+    for (const [key, row] of this.#rows) observer(key, undefined, row);
+  }
+
+  #write(key: K, after: V | undefined): void {
+    const before = this.#rows.get(key);
+    this.#set(key, before, after);
+    this.#journal.note({ table: this.name, key: [...this.#scope, key], row: after }, () =>
+      this.#set(key, after, before),
+    );
+  }
+
+  #set(key: K, before: V | undefined, after: V | undefined): void {
+    if (after === undefined) this.#rows.delete(key);
+    else this.#rows.set(key, after);
+    for (const observer of this.#observers) observer(key, before, after);
+  }
+}
+
+/** Rows too large to hold in memory, such as message bytes: the core only writes them; shells read them from storage. */
+export class ColdTable<K extends string | number, V> {
+  readonly name: string;
+  readonly #journal: Journal;
+  readonly #scope: StoredKey;
+
+  constructor(name: string, journal: Journal, scope: StoredKey) {
+    this.name = name;
+    this.#journal = journal;
+    this.#scope = scope;
+  }
+
+  put(key: K, row: V): void {
+    this.#journal.note({ table: this.name, key: this.storedKey(key), row }, () => {});
+  }
+
+  delete(key: K): void {
+    this.#journal.note({ table: this.name, key: this.storedKey(key), row: undefined }, () => {});
+  }
+
+  storedKey(key: K): StoredKey {
+    return [...this.#scope, key];
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * Every bound of the project: its unit in the name or the comment, and why it is what it is.
+ * Nothing else in the project writes such a number down a second time.
+ */
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+export const LIMITS = {
+  /** Segmentation, LIP-243. */
+  segmentation: {
+    /** Bytes of one serialised segment at most. */
+    segmentBytes: 102_400,
+    /** Bytes kept free in a segment for its own fields. */
+    headerReserveBytes: 128,
+    /** Shards are a multiple of this many bytes, as Leopard-RS needs them. */
+    shardAlignBytes: 64,
+    /** Data and parity segments of one message together. */
+    totalSegments: 256,
+    /** Incomplete messages being reassembled per channel. */
+    sets: 100,
+    /** Bytes of incomplete messages held per channel. */
+    bufferedBytes: 32 * MIB,
+    /** Milliseconds without news after which an incomplete message is given up. */
+    setIdleMs: 300 * SECOND,
+    /** Completed messages remembered per channel, so that late segments are known for what they are. */
+    completedSets: 1_000,
+  },
+  /** Scalable Data Sync, LIP-109. */
+  sds: {
+    /** Entries of the causal history that we send. */
+    causalHistory: 2,
+    /** Entries of an incoming causal history that are looked at. */
+    incomingHistory: 256,
+    /** Messages that wait for their dependencies, per channel, and their bytes. */
+    parkedMessages: 1_000,
+    parkedBytes: 32 * MIB,
+    /** Messages of the ordered log, and ids remembered beyond it. */
+    log: 10_000,
+    seenIds: 100_000,
+    /** Bytes of exact wire messages kept for retransmission and repair, per channel. */
+    wireBytes: 16 * MIB,
+    /** Milliseconds that exact wire bytes outlive their acknowledgement: 2 · T_max. */
+    wireKeptMs: 600 * SECOND,
+    /** Milliseconds from propagation to the first retransmission; doubles each time. */
+    acknowledgementMs: 5 * SECOND,
+    retransmissions: 5,
+    /** An ack-sync follows received content after a random time between these, and never sooner after another one. */
+    ackSyncMinMs: 0.5 * SECOND,
+    ackSyncMaxMs: 2 * SECOND,
+    ackSyncGapMs: 2 * SECOND,
+    /** Idle synchronisation starts at this interval and decays to the other. */
+    syncMs: 30 * SECOND,
+    syncMaxMs: 10 * MINUTE,
+    /** Milliseconds after which a dependency that cannot be found is given up. */
+    lostAfterMs: 5 * MINUTE,
+    /** Bytes of identifiers: participants, channels, messages. */
+    identifierBytes: 256,
+  },
+  /** The epoch budget, LIP-173. */
+  rateLimit: {
+    /** Seconds of an epoch, as RLN counts them. */
+    epochSeconds: 600,
+    /** Milliseconds that an ephemeral message may wait for budget before it is refused. */
+    ephemeralWaitMs: 60 * SECOND,
+  },
+  /** The messaging layer, LIP-168 and P2P-RELIABILITY. */
+  messaging: {
+    /** Bytes of one encoded Waku message, the network's limit: 150 KiB. */
+    messageBytes: 150 * KIB,
+    /** Milliseconds between attempts, and attempts under way at once. */
+    retryMs: 1 * SECOND,
+    parallelSends: 4,
+    /** Milliseconds of being online within which a send must propagate, and then be confirmed. */
+    sendWindowMs: 60 * SECOND,
+    storeWindowMs: 60 * SECOND,
+    /** Milliseconds for which retries carry the same timestamp: store nodes refuse more than 20 s of skew. */
+    restampMs: 15 * SECOND,
+    /** Milliseconds from propagation to the first look in a store, and between looks for the same hash. */
+    storeCheckMs: 3 * SECOND,
+    /** Message hashes in one store query, and messages in one page. */
+    storeHashes: 100,
+    storePage: 100,
+    /** Tasks queued at once. */
+    queuedTasks: 1_000,
+    /** Milliseconds between filter pings: the traffic also keeps a service worker alive. */
+    filterPingMs: 20 * SECOND,
+    /** Content topics in one filter request. */
+    filterTopics: 100,
+    /** Milliseconds for which a message hash is remembered for deduplication. */
+    dedupeMs: 10 * MINUTE,
+    /** Catch-up: overlap with what was seen, widest window, look-back of a new topic, and time between retries. */
+    catchUpOverlapMs: 40 * SECOND,
+    catchUpWindowMs: 24 * HOUR,
+    catchUpNewTopicMs: 24 * HOUR,
+    catchUpRetryMs: 30 * SECOND,
+    /** Milliseconds for one request to a service node. */
+    requestMs: 10 * SECOND,
+    /** Requests to one lightpush node: tokens per second and burst. A node admits 37 per 10 s and peer. */
+    lightpushPerSecond: 3.5,
+    lightpushBurst: 5,
+    /** Milliseconds that a request may wait offline. */
+    offlineMs: 7 * DAY,
+  },
+  /** What one origin may hold. */
+  origin: {
+    channels: 64,
+    pendingRequests: 256,
+    pendingBytes: 64 * MIB,
+    /** Refusals of the connect prompt within a time, after which prompts are blocked for a time. */
+    refusals: 3,
+    refusalWindowMs: 30 * SECOND,
+    refusalBlockMs: 60 * SECOND,
+  },
+  /** The event log of a channel: beyond either, intake pauses. */
+  eventLog: { events: 10_000, bytes: 64 * MIB },
+  /** Milliseconds for which stored call results, idempotency keys and final requests are kept. */
+  keptResultsMs: 7 * DAY,
+} as const;

@@ -1,0 +1,23 @@
+import { defineConfig } from "wxt";
+
+export default defineConfig({
+  modules: ["@wxt-dev/module-svelte", "@wxt-dev/webextension-polyfill"],
+  imports: false,
+  manifest: ({ browser }) => ({
+    name: "Reliable Channel",
+    description: "Reliable, end-to-end acknowledged messaging for any web page, without a server.",
+    default_locale: "en",
+    permissions: ["storage", "alarms", "unlimitedStorage"],
+    ...(browser === "firefox"
+      ? {
+          browser_specific_settings: {
+            gecko: { id: "reliable-channel@reliable-channel.example", strict_min_version: "140.0" },
+          },
+        }
+      : { minimum_chrome_version: "148", message_serialization: "structured_clone" }),
+    content_security_policy: {
+      extension_pages:
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src ws: wss: https:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+    },
+  }),
+});

@@ -4,8 +4,8 @@ export default defineConfig({
   modules: ["@wxt-dev/module-svelte", "@wxt-dev/webextension-polyfill"],
   imports: false,
   manifest: ({ browser }) => ({
-    name: "Reliable Channel",
-    description: "Reliable, end-to-end acknowledged messaging for any web page, without a server.",
+    name: "__MSG_extensionName__",
+    description: "__MSG_extensionDescription__",
     default_locale: "en",
     permissions: ["storage", "alarms", "unlimitedStorage"],
     ...(browser === "firefox"

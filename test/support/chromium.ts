@@ -1,0 +1,264 @@
+/** Chromium profiles with the built extension, driven as a person drives them. */
+import { access, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type BrowserContext, type CDPSession, chromium, type Page } from "playwright-core";
+import type { NetworkConfig } from "../../src/messaging/network-config.ts";
+import { NETWORK_SETTING } from "../../src/messaging/network-config.ts";
+import type { ConnectionStatus } from "../../src/provider/provider-api.ts";
+import type { PromptDecision, UiAnswer, UiSnapshot } from "../../src/ui/background-api.ts";
+import { UI_PORT } from "../../src/ui/background-api.ts";
+
+/** What extension pages see of the browser: functions given to `evaluate` run there. */
+declare const chrome: {
+  readonly storage: { readonly local: { set(items: Readonly<Record<string, unknown>>): Promise<void> } };
+  readonly runtime: { connect(info: { readonly name: string }): UiConnection };
+};
+interface UiConnection {
+  readonly onMessage: { addListener(listener: (frame: UiSnapshot | UiAnswer) => void): void };
+  readonly onDisconnect: { addListener(listener: () => void): void };
+  disconnect(): void;
+}
+
+export const CHROMIUM_BUILD = join(import.meta.dirname, "../../.output/chrome-mv3");
+
+/** Milliseconds that a page, a window or a worker may take to appear: generous, since two cores may be shared. */
+const APPEAR_MS = 30_000;
+
+/** The button of the prompt that gives each answer. */
+const PROMPT_BUTTONS: Readonly<Record<PromptDecision, string>> = {
+  always: "prompt-always",
+  once: "prompt-once",
+  reject: "prompt-reject",
+  block: "prompt-block",
+};
+
+export interface ProfileOptions {
+  /** Default: true. Without it the browser is one that never heard of the extension. */
+  readonly extension?: boolean;
+  readonly headless?: boolean;
+  readonly colorScheme?: "light" | "dark";
+  /** Extra arguments for Chromium, such as the window's place. */
+  readonly args?: readonly string[];
+}
+
+/** The executable that the scripts found, or Debian's. */
+export function chromiumPath(): string {
+  const chosen = process.env["CHROMIUM_PATH"];
+  return chosen === undefined || chosen === "" ? "/usr/bin/chromium" : chosen;
+}
+
+export class ChromiumProfile implements AsyncDisposable {
+  readonly context: BrowserContext;
+  readonly #directory: string;
+  readonly #extensionId: string | undefined;
+  /** An extension page that runs no script of ours: settings and worker control go through it. */
+  readonly #control: Page | undefined;
+
+  private constructor(context: BrowserContext, directory: string, extensionId?: string, control?: Page) {
+    this.context = context;
+    this.#directory = directory;
+    this.#extensionId = extensionId;
+    this.#control = control;
+  }
+
+  static async launch(options: ProfileOptions = {}): Promise<ChromiumProfile> {
+    const withExtension = options.extension ?? true;
+    if (withExtension) {
+      await access(join(CHROMIUM_BUILD, "manifest.json")).catch((cause: unknown) => {
+        throw new Error("The Chromium build is missing: run `npm run build` first.", { cause });
+      });
+    }
+    const directory = await mkdtemp(join(tmpdir(), "reliable-channel-chromium-"));
+    const context = await chromium.launchPersistentContext(directory, {
+      executablePath: chromiumPath(),
+      headless: options.headless ?? true,
+      // A window that a person looks at has the size that the person gives it.
+      viewport: options.headless === false ? null : { width: 1000, height: 760 },
+      colorScheme: options.headless === false ? null : (options.colorScheme ?? "light"),
+      // The caller ends the browser on a signal, so that the temporary profile goes with it.
+      handleSIGINT: false,
+      handleSIGTERM: false,
+      handleSIGHUP: false,
+      args: [
+        // Chromium refuses its sandbox to root, which is who runs tests in containers.
+        ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
+        ...(withExtension
+          ? [`--disable-extensions-except=${CHROMIUM_BUILD}`, `--load-extension=${CHROMIUM_BUILD}`]
+          : []),
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+        ...(options.args ?? []),
+      ],
+    });
+    try {
+      if (!withExtension) return new ChromiumProfile(context, directory);
+      const worker =
+        context.serviceWorkers()[0] ?? (await context.waitForEvent("serviceworker", { timeout: APPEAR_MS }));
+      const extensionId = new URL(worker.url()).host;
+      const control = await context.newPage();
+      await control.goto(`chrome-extension://${extensionId}/manifest.json`);
+      return new ChromiumProfile(context, directory, extensionId, control);
+    } catch (error) {
+      await context.close();
+      await rm(directory, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  get extensionId(): string {
+    if (this.#extensionId === undefined) throw new Error("This profile has no extension");
+    return this.#extensionId;
+  }
+
+  get #controlPage(): Page {
+    if (this.#control === undefined) throw new Error("This profile has no extension");
+    return this.#control;
+  }
+
+  /** A new tab on `url`, loaded. */
+  async open(url: string): Promise<Page> {
+    const page = await this.context.newPage();
+    await page.goto(url);
+    return page;
+  }
+
+  /** The popup in a tab of its own, at the size that the toolbar gives it. */
+  async openPopup(): Promise<Page> {
+    const page = await this.context.newPage();
+    await page.setViewportSize({ width: 400, height: 600 });
+    await page.goto(`chrome-extension://${this.extensionId}/popup.html`);
+    return page;
+  }
+
+  /** Chooses the network and waits until the node has connected to it. */
+  async setNetwork(config: NetworkConfig): Promise<void> {
+    await this.#controlPage.evaluate(
+      async ([key, value]) => {
+        await chrome.storage.local.set({ [key]: value });
+      },
+      [NETWORK_SETTING, config] as const,
+    );
+    await this.waitForNetwork("Connected");
+  }
+
+  /** Waits until the background reports `status` for the network that is set. */
+  async waitForNetwork(status: ConnectionStatus): Promise<void> {
+    await this.#controlPage.evaluate(
+      ([port, wanted, limit]) =>
+        new Promise<void>((resolve, reject) => {
+          let last = "nothing";
+          const timer = setTimeout(() => reject(new Error(`The network is not ${wanted}: ${last}`)), limit);
+          const listen = (): void => {
+            const connection = chrome.runtime.connect({ name: port });
+            connection.onMessage.addListener((frame) => {
+              if (frame.type !== "snapshot") return;
+              last = JSON.stringify(frame.network);
+              if (frame.network.status !== wanted) return;
+              clearTimeout(timer);
+              connection.disconnect();
+              resolve();
+            });
+            connection.onDisconnect.addListener(listen);
+          };
+          listen();
+        }),
+      [UI_PORT, status, APPEAR_MS] as const,
+    );
+  }
+
+  /** What the background tells its own pages, once. */
+  snapshot(): Promise<UiSnapshot> {
+    return this.#controlPage.evaluate(
+      (port) =>
+        new Promise<UiSnapshot>((resolve, reject) => {
+          const connection = chrome.runtime.connect({ name: port });
+          connection.onDisconnect.addListener(() => reject(new Error("The background went away")));
+          connection.onMessage.addListener((frame) => {
+            if (frame.type !== "snapshot") return;
+            connection.disconnect();
+            resolve(frame);
+          });
+        }),
+      UI_PORT,
+    );
+  }
+
+  /** Stops the service worker at whatever instruction it is, and waits until it is gone. */
+  async killWorker(): Promise<void> {
+    const session = await this.context.newCDPSession(this.#controlPage);
+    try {
+      await session.send("ServiceWorker.enable");
+      const stopped = this.#workerStopped(session);
+      await session.send("ServiceWorker.stopAllWorkers");
+      await stopped;
+    } finally {
+      await session.detach();
+    }
+  }
+
+  #workerStopped(session: CDPSession): Promise<void> {
+    const { extensionId } = this;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error("The service worker did not stop")), APPEAR_MS);
+      session.on("ServiceWorker.workerVersionUpdated", ({ versions }) => {
+        const ours = versions.filter(({ scriptURL }) => scriptURL.includes(extensionId));
+        if (ours.some(({ runningStatus }) => runningStatus === "stopped")) {
+          clearTimeout(timer);
+          resolve();
+        }
+      });
+    });
+  }
+
+  /** The approval window, once it is open and shows its question. */
+  async waitForPrompt(): Promise<Page> {
+    const page = await this.#findPage(`chrome-extension://${this.extensionId}/prompt.html`);
+    await page.getByTestId(PROMPT_BUTTONS.always).waitFor({ timeout: APPEAR_MS });
+    return page;
+  }
+
+  /** The page whose address starts with `prefix`: one that is open, or the first that opens. */
+  async #findPage(prefix: string): Promise<Page> {
+    const { context } = this;
+    const found = Promise.withResolvers<Page>();
+    // A window is announced before it has its address.
+    const look = (page: Page): void => {
+      page
+        .waitForURL((url) => url.href.startsWith(prefix), { timeout: APPEAR_MS })
+        .then(
+          () => found.resolve(page),
+          () => undefined,
+        );
+    };
+    context.on("page", look);
+    for (const page of context.pages()) look(page);
+    const timer = setTimeout(() => found.reject(new Error(`No page opened at ${prefix}`)), APPEAR_MS);
+    try {
+      return await found.promise;
+    } finally {
+      clearTimeout(timer);
+      context.off("page", look);
+    }
+  }
+
+  /** Waits for the approval window and gives the person's answer; resolves when the window is closed. */
+  async answerPrompt(decision: PromptDecision): Promise<void> {
+    const page = await this.waitForPrompt();
+    const closed = page.isClosed() ? undefined : page.waitForEvent("close", { timeout: APPEAR_MS });
+    await page.getByTestId(PROMPT_BUTTONS[decision]).click();
+    await closed;
+  }
+
+  /** Ends the browser and removes its profile. */
+  async close(): Promise<void> {
+    await this.context.close();
+    await rm(this.#directory, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

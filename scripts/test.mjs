@@ -2,7 +2,7 @@
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ensureChromium, ensureFirefox } from "./lib/browsers.mjs";
-import { ensureInstalled, NODE } from "./lib/install.mjs";
+import { ensureInstalled } from "./lib/install.mjs";
 import { runMain, say } from "./lib/log.mjs";
 import { ROOT } from "./lib/paths.mjs";
 import { endAllOnSignal, run } from "./lib/process.mjs";
@@ -101,7 +101,6 @@ await runMain(async () => {
   const env = {
     ...process.env,
     PATH: `${join(ROOT, "node_modules", ".bin")}:${process.env["PATH"] ?? ""}`,
-    NODE: NODE,
     CHROMIUM_PATH: await ensureChromium(),
     FIREFOX_PATH: await ensureFirefox(),
   };

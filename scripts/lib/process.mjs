@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 
 /** Milliseconds between the polite signal and the one that cannot be refused. */
-const GRACE_MS = 5_000;
+const GRACE_MS = 10_000;
 
 /**
  * @typedef {object} RunOptions

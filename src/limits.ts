@@ -27,7 +27,11 @@ export const LIMITS = {
     bufferedBytes: 32 * MIB,
     /** Milliseconds without news after which an incomplete message is given up. */
     setIdleMs: 300 * SECOND,
-    /** Completed messages remembered per channel, so that late segments are known for what they are. */
+    /** Milliseconds that an incomplete message has at least after a restart, so that the catch-up can complete it. */
+    resumeGraceMs: 1 * MINUTE,
+    /** Milliseconds after which a complete message that SDS still holds back is given up: past every deadline of SDS. */
+    heldBackMs: 1 * HOUR,
+    /** Completed and lost messages remembered per channel, so that late segments are known for what they are. */
     completedSets: 1_000,
   },
   /** Scalable Data Sync, LIP-109. */
@@ -116,8 +120,49 @@ export const LIMITS = {
     refusalWindowMs: 30 * SECOND,
     refusalBlockMs: 60 * SECOND,
   },
+  /** The page border: what one page may ask for at once, and how long silence may last. */
+  provider: {
+    /** Calls under way per page: more is a runaway loop. */
+    callsPerPage: 512,
+    /** Calls of one origin that wait on the same connect prompt. */
+    callsPerPrompt: 32,
+    /** Bytes of an identifier, topic or key that a page passes. */
+    textBytes: 256,
+    /** Content topics in one grant. */
+    contentTopics: 64,
+    /** Events, and their bytes, pushed to a page and not yet acknowledged by it. */
+    windowEvents: 64,
+    windowBytes: 8 * MIB,
+    /** Events read from the log at once, and the bytes after which an answer with history ends. */
+    historyPage: 8,
+    historyBytes: 8 * MIB,
+    /** Milliseconds after which a page that acknowledges nothing is taken for frozen (back/forward cache). */
+    receiptMs: 10 * SECOND,
+    /** Milliseconds within which snapshots for the popup and prompt are sent as one. */
+    snapshotMs: 100,
+  },
   /** The event log of a channel: beyond either, intake pauses. */
   eventLog: { events: 10_000, bytes: 64 * MIB },
+  /** Popup and prompt. */
+  ui: {
+    /** Milliseconds before a lost background is called again: doubles from one to the other. */
+    reconnectMs: 50,
+    reconnectMaxMs: 2 * SECOND,
+    /** Milliseconds for which a command waits for its answer, worker restarts included. */
+    answerMs: 15 * SECOND,
+    /** Milliseconds for which a fresh prompt takes no answer: a click meant for something else must not allow a site. */
+    promptGuardMs: 400,
+    /** Milliseconds for which a notice stays: read twice at a calm pace. */
+    noticeMs: 8 * SECOND,
+    /** Milliseconds between two renderings of relative times. */
+    relativeTimeMs: 30 * SECOND,
+    /** Channels above which the list has a search field. */
+    searchAbove: 8,
+    /** Bootstrap addresses of one network, characters of each, and characters of its name. */
+    bootstrapAddresses: 32,
+    addressChars: 512,
+    networkNameChars: 64,
+  },
   /** Milliseconds for which stored call results, idempotency keys and final requests are kept. */
   keptResultsMs: 7 * DAY,
 } as const;

@@ -107,6 +107,34 @@ export const LIMITS = {
     /** Requests to one lightpush node: tokens per second and burst. A node admits 37 per 10 s and peer. */
     lightpushPerSecond: 3.5,
     lightpushBurst: 5,
+    /** Milliseconds for which a rejected node is left alone: the length of its window. The rate falls by half and recovers. */
+    lightpushPauseMs: 10 * SECOND,
+    /** Bytes that a service node adds when it encodes a message anew, without and with meta; they count. */
+    messageOverheadBytes: 10,
+    messageOverheadWithMetaBytes: 8,
+    /** Bytes of `meta`, 14/WAKU2-MESSAGE. */
+    metaBytes: 64,
+    /** Bytes of one answer, of one pushed message, and messages fetched at once, so that a store answer stays below. */
+    answerBytes: 8 * MIB,
+    pushBytes: 2 * MIB,
+    storeFetch: 20,
+    /** Milliseconds for which a service node that failed is used only if there is no other. */
+    peerFailureMs: 30 * SECOND,
+    /** Milliseconds between attempts to reach a known address: the first, doubling up to the second. */
+    dialRetryMs: 1 * SECOND,
+    dialRetryMaxMs: 30 * SECOND,
+    /** Milliseconds online without a store peer after which there is none to expect: propagated then counts as sent. */
+    storeGraceMs: 10 * SECOND,
+    /** Milliseconds between looks in the store for what the filter did not bring. */
+    catchUpEveryMs: 1 * MINUTE,
+    /** Received messages waiting for their listener per topic, and their bytes; what is more comes from the store later. */
+    intakeMessages: 1_000,
+    intakeBytes: 32 * MIB,
+    /** Message hashes remembered for deduplication, and final tasks for their idempotency keys. */
+    dedupeHashes: 50_000,
+    finalTasks: 10_000,
+    /** Milliseconds for which the node keeps its libp2p identity. */
+    identityMs: 1 * DAY,
     /** Milliseconds that a request may wait offline. */
     offlineMs: 7 * DAY,
   },

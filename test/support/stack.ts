@@ -1,0 +1,50 @@
+/** What an end-to-end test stands on: a local Waku network, the demo site, and browser profiles that joined the network. */
+import { type DemoSite, startDemoSite } from "../../dev/demo/server.ts";
+import { type LocalNetwork, startLocalNetwork } from "../../dev/network/local-network.ts";
+import type { NetworkConfig } from "../../src/messaging/network-config.ts";
+import { ChromiumProfile, type ProfileOptions } from "./chromium.ts";
+
+export class Stack implements AsyncDisposable {
+  readonly network: LocalNetwork;
+  readonly demo: DemoSite;
+  readonly #profiles: ChromiumProfile[] = [];
+
+  private constructor(network: LocalNetwork, demo: DemoSite) {
+    this.network = network;
+    this.demo = demo;
+  }
+
+  /** Starts network and site on free ports. */
+  static async start(): Promise<Stack> {
+    const network = await startLocalNetwork({ port: 0 });
+    try {
+      return new Stack(network, await startDemoSite({ port: 0 }));
+    } catch (error) {
+      await network.stop();
+      throw error;
+    }
+  }
+
+  /** The setting that makes a profile join this network. */
+  get networkConfig(): NetworkConfig {
+    return { name: "local", clusterId: 42, shards: 8, bootstrap: this.network.multiaddrs };
+  }
+
+  /** A browser profile; with the extension, it has joined the network. Closed with the stack. */
+  async profile(options: ProfileOptions = {}): Promise<ChromiumProfile> {
+    const profile = await ChromiumProfile.launch(options);
+    this.#profiles.push(profile);
+    if (options.extension ?? true) await profile.setNetwork(this.networkConfig);
+    return profile;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#profiles.map((profile) => profile.close()));
+    await this.demo.stop();
+    await this.network.stop();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

@@ -53,7 +53,7 @@ function npm(args) {
 export async function ensureInstalled() {
   if (!isInstalled()) {
     say("Installing dependencies (npm ci)…");
-    const { code } = await npm(["ci"]);
+    const { code } = await npm(["ci", "--loglevel=error"]);
     if (code !== 0) throw new SetupError("npm ci failed; its output is above.");
   }
   if ((await capture(NODE, ["--version"])) !== undefined) return;

@@ -31,14 +31,18 @@ export class Journal {
 
   /** Takes the changes out, for a commit. */
   take(): readonly RowChange[] {
-    const taken = this.#entries;
-    this.#entries = [];
-    return taken;
+    return this.#takeEntries().map(({ table, key, row }) => ({ table, key, row }));
   }
 
   /** Undoes everything since the last `take`, newest first: the event never happened. */
   rollback(): void {
-    for (const entry of this.take().toReversed() as readonly Entry[]) entry.undo();
+    for (const entry of this.#takeEntries().toReversed()) entry.undo();
+  }
+
+  #takeEntries(): readonly Entry[] {
+    const taken = this.#entries;
+    this.#entries = [];
+    return taken;
   }
 }
 
@@ -134,4 +138,20 @@ export class ColdTable<K extends string | number, V> {
   storedKey(key: K): StoredKey {
     return [...this.#scope, key];
   }
+}
+
+/** Rows of one scope as storage gave them, by table name: own key and row. */
+export type StoredRows = (table: string) => Iterable<readonly [string | number, unknown]>;
+
+/**
+ * A table over rows that this project wrote. Storage is inside the border: its schema version says that the rows have
+ * this shape, so they are not parsed again.
+ */
+export function tableOf<K extends string | number, V>(
+  name: string,
+  journal: Journal,
+  scope: StoredKey,
+  stored: StoredRows,
+): Table<K, V> {
+  return new Table<K, V>(name, journal, scope, stored(name) as Iterable<readonly [K, V]>);
 }

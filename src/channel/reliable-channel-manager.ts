@@ -1,0 +1,362 @@
+/**
+ * Owns every channel of the profile of the browser and offers lifecycle and send operations by channel, as the seed's
+ * manager does. Starting is resuming: the rows in storage say what exists, what is under way and what is left to do.
+ */
+
+import type { Bytes } from "../common/bytes.ts";
+import type { Clock } from "../common/clock.ts";
+import { err, ok, type Result } from "../common/result.ts";
+import { type Journal, type StoredKey, type StoredRows, Table, tableOf } from "../common/table.ts";
+import type { Transactor } from "../common/transactor.ts";
+import type { Cipher } from "../encryption/cipher.ts";
+import { none } from "../encryption/none.ts";
+import { LIMITS } from "../limits.ts";
+import { type RateLimitConfig, RateLimitManager, UNLIMITED } from "../rate-limit/rate-limit-manager.ts";
+import { nimLayout } from "../sds/nim-layout.ts";
+import { openSdsTables, Participant, SDS_TABLES } from "../sds/participant.ts";
+import { openReassemblerTables, REASSEMBLER_TABLES, Reassembler } from "../segmentation/reassembler.ts";
+import { contentTopicProblem } from "./content-topic.ts";
+import type { MessagingClient, MessagingEvent, Storage } from "./ports.ts";
+import { type CloseReason, ReliableChannel } from "./reliable-channel.ts";
+import { CHANNEL_TABLES, channelScope, EVENTS_TABLE, ONLY_ROW, openChannelTables } from "./rows.ts";
+import { type Chance, nameOf, Shell, systemChance } from "./shell.ts";
+import type {
+  ChannelApi,
+  ChannelError,
+  ChannelKey,
+  ChannelListener,
+  ChannelManagerApi,
+  ChannelParams,
+  ChannelSendOptions,
+  EncryptionMode,
+  InTransaction,
+  RequestId,
+} from "./types.ts";
+
+export interface ManagerParts {
+  readonly storage: Storage;
+  readonly journal: Journal;
+  readonly transactor: Transactor;
+  readonly messaging: MessagingClient;
+  readonly clock: Clock;
+  readonly chance?: Chance;
+  readonly rateLimit?: RateLimitConfig;
+}
+
+/** Tables whose rows belong to one channel and are held in memory while it is. */
+const PER_CHANNEL = [...CHANNEL_TABLES.filter((name) => name !== EVENTS_TABLE), ...SDS_TABLES, ...REASSEMBLER_TABLES];
+
+export class ReliableChannelManager implements ChannelManagerApi {
+  readonly #parts: ManagerParts;
+  readonly #shell: Shell;
+  /** Open channels, and closed ones of this start: what they had accepted is still sent. */
+  readonly #channels = new Map<string, ReliableChannel>();
+
+  /** Reads everything stored and puts the channels together. Nothing runs before `start`. */
+  static async load(parts: ManagerParts): Promise<ReliableChannelManager> {
+    const [queue, budget] = await Promise.all(
+      ["rateLimitQueue", "rateLimitBudget"].map((name) => readRows(parts.storage, name)),
+    );
+    const rateLimit = RateLimitManager.create(parts.rateLimit ?? UNLIMITED, {
+      queue: tableOf("rateLimitQueue", parts.journal, [], () => queue ?? []),
+      budget: tableOf("rateLimitBudget", parts.journal, [], () => budget ?? []),
+    });
+    if (!rateLimit.ok) throw new Error(rateLimit.error);
+    const shell = new Shell({ ...parts, chance: parts.chance ?? systemChance, rateLimit: rateLimit.value });
+    const manager = new ReliableChannelManager(parts, shell);
+    for (const { key, stored } of await readChannels(parts.storage)) manager.#add(key, stored);
+    return manager;
+  }
+
+  private constructor(parts: ManagerParts, shell: Shell) {
+    this.#parts = parts;
+    this.#shell = shell;
+  }
+
+  /** Resume: subscribe, catch up from the store, drain the outbox, and do what fell due meanwhile. */
+  async start(): Promise<void> {
+    const { messaging } = this.#parts;
+    messaging.listen((event) => this.#onMessagingEvent(event));
+    await messaging.start();
+    for (const channel of this.#channels.values()) {
+      if (channel.isOpen) this.#subscribe(channel);
+      channel.onReadyToSend();
+    }
+    await this.#shell.transact((now) => {
+      for (const channel of this.#channels.values()) channel.forgetOld(now);
+    });
+    await this.#shell.tick();
+  }
+
+  async stop(): Promise<void> {
+    this.#shell.stop();
+    await this.#parts.messaging.stop();
+  }
+
+  async createReliableChannel(
+    params: ChannelParams,
+    inTransaction?: InTransaction<Result<ChannelApi, ChannelError>>,
+  ): Promise<Result<ChannelApi, ChannelError>> {
+    const senderId = params.senderId ?? this.#shell.parts.chance.newId();
+    const created = await this.#shell.transact((now) => {
+      const result = this.#create(params, senderId, now);
+      inTransaction?.(result);
+      return result;
+    });
+    if (created.ok) this.#subscribe(created.value);
+    return created;
+  }
+
+  #create(params: ChannelParams, senderId: string, now: number): Result<ReliableChannel, ChannelError> {
+    const { origin, channelId, contentTopic, profile = "logos", encryption } = params;
+    const known = this.#channels.get(nameOf(params));
+    if (known?.isOpen) return err({ kind: "already-exists", message: `channel already exists: ${channelId}` });
+    const refused = problemOf(params) ?? (known && mismatch(known, params)) ?? this.#fullFor(origin);
+    if (refused) return err(refused);
+    if (known) {
+      known.reopen();
+      return ok(known);
+    }
+    const key = { origin, channelId };
+    const row = {
+      contentTopic,
+      senderId,
+      profile,
+      encryption,
+      createdAt: now,
+      lastActiveAt: now,
+      open: true,
+      lastSeq: 0,
+      acknowledgedSeq: 0,
+      trimmedSeq: 0,
+    };
+    new Table("channels", this.#parts.journal, channelScope(key)).put(ONLY_ROW, row);
+    return ok(this.#add(key, (table) => (table === "channels" ? [[ONLY_ROW, row]] : [])));
+  }
+
+  attach(params: ChannelParams): Result<ChannelApi, ChannelError> {
+    const channel = this.#channels.get(nameOf(params));
+    if (!channel?.isOpen) return err(unknown(params.channelId));
+    const refused = mismatch(channel, params);
+    return refused ? err(refused) : ok(channel);
+  }
+
+  async closeChannel(
+    key: ChannelKey,
+    reason: Exclude<CloseReason, "error">,
+    inTransaction?: InTransaction<Result<void, ChannelError>>,
+  ): Promise<Result<void, ChannelError>> {
+    const channel = this.#channels.get(nameOf(key));
+    const closed = await this.#shell.transact(() => {
+      const result: Result<void, ChannelError> = channel?.isOpen ? ok(undefined) : err(unknown(key.channelId));
+      if (result.ok) channel?.close(reason);
+      inTransaction?.(result);
+      return result;
+    });
+    if (closed.ok && channel) await this.#unsubscribeIfLast(channel.getContentTopic());
+    return closed;
+  }
+
+  async send(
+    key: ChannelKey,
+    payload: Bytes,
+    options?: ChannelSendOptions,
+    inTransaction?: InTransaction<Result<RequestId, ChannelError>>,
+  ): Promise<Result<RequestId, ChannelError>> {
+    const channel = this.channel(key);
+    const refused = channel === undefined ? unknown(key.channelId) : this.#exceeded(key.origin, payload.length);
+    if (channel && !refused) return channel.send(payload, options, inTransaction);
+    const result = err(refused ?? unknown(key.channelId));
+    if (inTransaction) await this.#shell.transact(() => inTransaction(result));
+    return result;
+  }
+
+  channelExists(key: ChannelKey): boolean {
+    return this.channel(key) !== undefined;
+  }
+
+  channel(key: ChannelKey): ReliableChannel | undefined {
+    const channel = this.#channels.get(nameOf(key));
+    return channel?.isOpen ? channel : undefined;
+  }
+
+  channels(origin?: string): readonly ReliableChannel[] {
+    return [...this.#channels.values()]
+      .filter((channel) => channel.isOpen && (origin === undefined || channel.origin === origin))
+      .sort((a, b) => a.row.createdAt - b.row.createdAt);
+  }
+
+  listen(listener: ChannelListener): () => void {
+    return this.#shell.listen(listener);
+  }
+
+  /** The whole budget of the epoch; `undefined` where nothing is limited. */
+  quota(): ReturnType<RateLimitManager["quota"]> {
+    return this.#shell.parts.rateLimit.quota(this.#parts.clock.now());
+  }
+
+  #add(key: ChannelKey, stored: StoredRows): ReliableChannel {
+    const { journal } = this.#parts;
+    const tables = openChannelTables(key, journal, stored);
+    const row = tables.channel.get(ONLY_ROW);
+    if (row === undefined) throw new Error(`channel ${key.channelId} has no row`);
+    const sdsTables = openSdsTables(journal, channelScope(key), stored);
+    const config = { participantId: row.senderId, channelId: key.channelId, layout: nimLayout };
+    const channel = new ReliableChannel({
+      key,
+      tables,
+      sds: new Participant(config, sdsTables),
+      wires: sdsTables.wires,
+      reassembler: new Reassembler(openReassemblerTables(journal, channelScope(key), stored), "segments"),
+      cipher: cipherFor(row.encryption),
+      shell: this.#shell,
+    });
+    this.#channels.set(nameOf(key), channel);
+    this.#shell.add(channel);
+    return channel;
+  }
+
+  /** In the background: a page need not wait for the network, and what it sends meanwhile is durable. */
+  #subscribe(channel: ReliableChannel): void {
+    const done = async () => {
+      await this.#parts.messaging.subscribe(channel.getContentTopic());
+      if (!channel.isOpen) return this.#unsubscribeIfLast(channel.getContentTopic());
+      channel.onSubscribed();
+      await this.#shell.transact(() => channel.tellStatus());
+    };
+    // Subscribing is durable and retried below; what can fail here is storage, and then everything starts again.
+    void done().catch(() => this.#shell.stop());
+  }
+
+  async #unsubscribeIfLast(contentTopic: string): Promise<void> {
+    if (this.channels().some((channel) => channel.getContentTopic() === contentTopic)) return;
+    await this.#parts.messaging.unsubscribe(contentTopic);
+  }
+
+  async #onMessagingEvent(event: MessagingEvent): Promise<boolean> {
+    switch (event.type) {
+      case "received": {
+        const { contentTopic } = event.message;
+        const addressed = this.channels().filter((channel) => channel.getContentTopic() === contentTopic);
+        await Promise.all(addressed.map((channel) => channel.onMessageReceived(event.message)));
+        return true;
+      }
+      case "propagated":
+        return this.#claimed((channel) => channel.onMessagePropagated(event.requestId, event.messageHash));
+      case "sent":
+        return this.#claimed((channel) => channel.onMessageSent(event.requestId, event.messageHash));
+      case "error":
+        return this.#claimed((channel) => channel.onMessageError(event.requestId, event.error));
+      case "health":
+        await this.#shell.transact(() => {
+          for (const channel of this.channels()) channel.tellStatus();
+        });
+        return true;
+    }
+  }
+
+  /**
+   * Completion events name a messaging request only, so every channel is asked. Where nobody knows it although something
+   * stands in an outbox, the hand-over of exactly that may have been cut short by a crash: the outcome is asked for again.
+   */
+  async #claimed(handle: (channel: ReliableChannel) => Promise<boolean>): Promise<boolean> {
+    for (const channel of this.#channels.values()) if (await handle(channel)) return true;
+    return ![...this.#channels.values()].some((channel) => channel.undispatched > 0);
+  }
+
+  #fullFor(origin: string): ChannelError | undefined {
+    const limit = LIMITS.origin.channels;
+    if (this.channels(origin).length < limit) return undefined;
+    return { kind: "limit", message: `an origin may have ${limit} open channels: close one first`, limit };
+  }
+
+  #exceeded(origin: string, bytes: number): ChannelError | undefined {
+    let [requests, pendingBytes] = [1, bytes];
+    for (const channel of this.#channels.values()) {
+      if (channel.origin !== origin) continue;
+      requests += channel.openRequests.count;
+      pendingBytes += channel.openRequests.bytes;
+    }
+    const { pendingRequests, pendingBytes: limitBytes } = LIMITS.origin;
+    if (requests > pendingRequests) {
+      return {
+        kind: "limit",
+        message: `${pendingRequests} messages are still being sent: wait for one`,
+        limit: pendingRequests,
+      };
+    }
+    if (pendingBytes > limitBytes) {
+      return { kind: "limit", message: `${limitBytes} bytes are still being sent: wait for some`, limit: limitBytes };
+    }
+    return undefined;
+  }
+}
+
+function unknown(channelId: string): ChannelError {
+  return { kind: "unknown-channel", message: `unknown channel: ${channelId}` };
+}
+
+function problemOf(params: ChannelParams): ChannelError | undefined {
+  const { channelId, contentTopic, senderId, profile = "logos", encryption } = params;
+  if (profile !== "logos") return { kind: "unsupported", message: `profile ${profile} is not available yet` };
+  if (encryption !== "none") return { kind: "unsupported", message: `encryption ${encryption} is not available yet` };
+  const limit = LIMITS.sds.identifierBytes;
+  for (const [name, value] of Object.entries({ channelId, senderId: senderId ?? "-", contentTopic })) {
+    if (value.length === 0) return { kind: "invalid", message: `${name} is empty` };
+    if (new TextEncoder().encode(value).length > limit) {
+      return { kind: "invalid", message: `${name} is longer than ${limit} bytes`, limit };
+    }
+  }
+  const problem = contentTopicProblem(contentTopic);
+  return problem === undefined ? undefined : { kind: "invalid", message: problem };
+}
+
+function mismatch(channel: ReliableChannel, params: ChannelParams): ChannelError | undefined {
+  const { contentTopic, senderId, profile, encryption } = channel.row;
+  const differs = [
+    params.contentTopic === contentTopic ? undefined : "contentTopic",
+    params.senderId === undefined || params.senderId === senderId ? undefined : "senderId",
+    (params.profile ?? profile) === profile ? undefined : "profile",
+    params.encryption === encryption ? undefined : "encryption",
+  ].filter((name) => name !== undefined);
+  if (differs.length === 0) return undefined;
+  const message = `channel ${params.channelId} exists with another ${differs.join(", ")}`;
+  return { kind: "mismatch", message };
+}
+
+function cipherFor(mode: EncryptionMode): Cipher {
+  if (mode === "none") return none;
+  throw new Error(`no cipher for encryption ${mode}`);
+}
+
+async function readRows(storage: Storage, table: string): Promise<[string | number, unknown][]> {
+  const rows = await storage.scan(table, []);
+  return rows.flatMap(({ key, row }) => {
+    const own = key.at(-1);
+    return own === undefined ? [] : [[own, row]];
+  });
+}
+
+/** Every stored channel with its rows. A channel's rows begin with its origin and id. */
+async function readChannels(storage: Storage): Promise<readonly { key: ChannelKey; stored: StoredRows }[]> {
+  const channels = new Map<string, { key: ChannelKey; tables: Map<string, [string | number, unknown][]> }>();
+  for (const table of PER_CHANNEL) {
+    for (const { key, row } of await storage.scan(table, [])) {
+      const parsed = channelOf(key);
+      if (parsed === undefined) continue;
+      const name = nameOf(parsed.channel);
+      const channel = channels.get(name) ?? { key: parsed.channel, tables: new Map() };
+      channels.set(name, channel);
+      const rows = channel.tables.get(table) ?? [];
+      channel.tables.set(table, rows);
+      rows.push([parsed.own, row]);
+    }
+  }
+  return [...channels.values()].map(({ key, tables }) => ({ key, stored: (table) => tables.get(table) ?? [] }));
+}
+
+function channelOf(key: StoredKey): { readonly channel: ChannelKey; readonly own: string | number } | undefined {
+  const [origin, channelId, own] = key;
+  if (typeof origin !== "string" || typeof channelId !== "string" || own === undefined) return undefined;
+  return { channel: { origin, channelId }, own };
+}

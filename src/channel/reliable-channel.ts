@@ -1,0 +1,479 @@
+/**
+ * One reliable channel: segmentation, SDS (end-to-end reliability), rate limit, encryption and dispatch over the
+ * Messaging API, and back.
+ *
+ *     outgoing   Segment → SDS → Rate limit → Encrypt → Dispatch
+ *     incoming   Decrypt → SDS → Reassemble → Emit
+ *
+ * `send` runs the first three stages in one transaction; what the rate limiter lets go stands in the outbox, from which
+ * `onReadyToSend` runs the last two, now or after a restart. `onMessageReceived` decrypts first and runs the rest in one
+ * transaction. Source: LIP-173 (RELIABLE-CHANNEL-API).
+ */
+import { type Bytes, equalBytes, ownBytes } from "../common/bytes.ts";
+import { err, ok, type Result, reasonOf } from "../common/result.ts";
+import type { Cipher, CipherContext } from "../encryption/cipher.ts";
+import { LIMITS } from "../limits.ts";
+import type { QueuedMessage } from "../rate-limit/rate-limit-manager.ts";
+import type { Participant, SdsOutcome, SdsTables } from "../sds/participant.ts";
+import type { LostMessage, Reassembled, Reassembler } from "../segmentation/reassembler.ts";
+import { performSegmentation } from "../segmentation/segmenter.ts";
+import { type EventBody, EventLog } from "./event-log.ts";
+import type { MessageEnvelope, MessageHash, MessagingRequestId, ReceivedMessage } from "./ports.ts";
+import { type ChannelRow, type ChannelTables, ONLY_ROW, type OutboxRow } from "./rows.ts";
+import { type Outcome, SendState } from "./send-state.ts";
+import type { Shell, ShellMember } from "./shell.ts";
+import type {
+  ChannelApi,
+  ChannelError,
+  ChannelEvent,
+  ChannelKey,
+  ChannelSendOptions,
+  ChannelStatus,
+  ChannelSummary,
+  InTransaction,
+  RequestId,
+  RequestInfo,
+} from "./types.ts";
+import { RELIABLE_CHANNEL_MARKER } from "./wire-marker.ts";
+
+/** The stages of the pipeline and the state of one channel, as the manager puts them together. */
+export interface ChannelParts {
+  readonly key: ChannelKey;
+  readonly tables: ChannelTables;
+  readonly sds: Participant;
+  readonly wires: SdsTables["wires"];
+  readonly reassembler: Reassembler;
+  readonly cipher: Cipher;
+  readonly shell: Shell;
+}
+
+export type CloseReason = "page" | "user" | "revoked" | "error";
+
+const CLOSED: ChannelError = { kind: "closed", message: "channel is closed" };
+
+export class ReliableChannel implements ChannelApi, ShellMember {
+  readonly key: ChannelKey;
+  readonly #tables: ChannelTables;
+  readonly #sds: Participant;
+  readonly #wires: SdsTables["wires"];
+  readonly #reassembler: Reassembler;
+  readonly #cipher: Cipher;
+  readonly #shell: Shell;
+  readonly #sendState: SendState;
+  readonly #log: EventLog;
+  readonly #cipherContext: CipherContext;
+  #row: ChannelRow;
+  #nextOutboxKey = 1;
+  #subscribed = false;
+  #dispatching = false;
+  #toldStatus = "";
+
+  constructor(parts: ChannelParts) {
+    this.key = parts.key;
+    this.#tables = parts.tables;
+    this.#sds = parts.sds;
+    this.#wires = parts.wires;
+    this.#reassembler = parts.reassembler;
+    this.#cipher = parts.cipher;
+    this.#shell = parts.shell;
+    this.#sendState = new SendState(parts.tables);
+    this.#log = new EventLog(parts.key, parts.tables, parts.shell.parts.storage);
+    const row = parts.tables.channel.get(ONLY_ROW);
+    if (row === undefined) throw new Error(`channel ${parts.key.channelId} has no row`);
+    this.#row = row;
+    parts.tables.channel.observe((_key, _before, after) => {
+      if (after) this.#row = after;
+    });
+    for (const key of parts.tables.outbox.keys()) this.#nextOutboxKey = Math.max(this.#nextOutboxKey, key + 1);
+    this.#cipherContext = { channelId: parts.key.channelId, contentTopic: row.contentTopic };
+  }
+
+  get origin(): string {
+    return this.key.origin;
+  }
+
+  getChannelId(): string {
+    return this.key.channelId;
+  }
+
+  getContentTopic(): string {
+    return this.#row.contentTopic;
+  }
+
+  getSenderId(): string {
+    return this.#row.senderId;
+  }
+
+  get row(): ChannelRow {
+    return this.#row;
+  }
+
+  get isOpen(): boolean {
+    return this.#row.open;
+  }
+
+  /** Requests without an outcome, and the bytes of their payloads. */
+  get openRequests(): { readonly count: number; readonly bytes: number } {
+    return this.#sendState.openRequests;
+  }
+
+  /** Effects that are decided and not yet handed to the messaging layer. */
+  get undispatched(): number {
+    return this.#tables.outbox.size;
+  }
+
+  /**
+   * Sends `payload`: 1 to 26,181,632 bytes. Resolves once the request is durable. The first three stages of the outgoing
+   * pipeline are chained here; `onReadyToSend` runs the others.
+   */
+  async send(
+    payload: Bytes,
+    options: ChannelSendOptions = {},
+    inTransaction?: InTransaction<Result<RequestId, ChannelError>>,
+  ): Promise<Result<RequestId, ChannelError>> {
+    const requestId = this.#shell.parts.chance.newId();
+    return this.#transact((now) => {
+      const accepted = this.#accept(requestId, payload, options, now);
+      inTransaction?.(accepted);
+      return accepted;
+    });
+  }
+
+  #accept(
+    requestId: RequestId,
+    payload: Bytes,
+    { ephemeral = false, idempotencyKey }: ChannelSendOptions,
+    now: number,
+  ): Result<RequestId, ChannelError> {
+    if (!this.isOpen) return err(CLOSED);
+    if (payload.length === 0) return err({ kind: "empty-payload", message: "empty payload" });
+    const earlier = idempotencyKey === undefined ? undefined : this.#sendState.requestOf(idempotencyKey);
+    if (earlier !== undefined) return ok(earlier);
+
+    const segments = this.#segment(payload);
+    if (!segments.ok) return segments;
+    const messageIds = segments.value.map((segment) => this.#sds.wrapOutgoing(segment, { now, ephemeral }).messageId);
+    const entries = this.#sendState.accept({
+      requestId,
+      createdAt: now,
+      bytes: payload.length,
+      ephemeral,
+      ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+      messageIds,
+    });
+    entries.forEach((entry, index) => {
+      this.#enqueueToSend({ owner: { kind: "segment", entry }, messageId: messageIds[index] ?? "", ephemeral }, now);
+    });
+    this.#touch(now);
+    return ok(requestId);
+  }
+
+  #segment(payload: Bytes): Result<readonly Bytes[], ChannelError> {
+    if (this.#row.profile !== "logos") return ok([payload]);
+    const segments = performSegmentation(payload);
+    if (segments.ok) return segments;
+    return err({ kind: "payload-too-large", message: segments.error.message, limit: segments.error.limit });
+  }
+
+  /** `rate_limit_manager.enqueueToSend` of the seed: the limiter lets it go in this transaction or in a later one. */
+  #enqueueToSend(message: Pick<QueuedMessage, "owner" | "messageId" | "ephemeral" | "wire">, now: number): void {
+    this.#shell.parts.rateLimit.enqueueToSend({ ...this.key, ...message, enqueuedAt: now });
+  }
+
+  /** Inside a transaction. The released message belongs to the first entry that still waits, which it names. */
+  onReleased({ owner, messageId, ephemeral, wire }: QueuedMessage): void {
+    // A surplus release has no waiting entry: drop it rather than send what nobody waits for.
+    if (owner.kind === "segment" && !this.#sendState.isAwaiting(owner.entry)) return;
+    this.#tables.outbox.put(this.#nextOutboxKey++, {
+      owner,
+      messageId,
+      ephemeral,
+      dispatchId: this.#shell.parts.chance.newId(),
+      ...(wire === undefined ? {} : { wire }),
+    });
+  }
+
+  /** Inside a transaction. Only an ephemeral message is ever refused: one that waited so long is of no use to anyone. */
+  onRefused({ owner }: QueuedMessage): void {
+    if (owner.kind !== "segment") return;
+    this.#conclude(this.#sendState.onDispatchFailed(owner.entry, "ephemeral message dropped: rate limit"));
+  }
+
+  /**
+   * Tail of the outgoing pipeline, after every commit and at every start: what stands in the outbox is encrypted and
+   * dispatched, in order, one at a time.
+   */
+  onReadyToSend(): void {
+    if (this.#dispatching) return;
+    this.#dispatching = true;
+    void this.#drainOutbox().finally(() => {
+      this.#dispatching = false;
+    });
+  }
+
+  async #drainOutbox(): Promise<void> {
+    for (;;) {
+      const [key, item] = first(this.#tables.outbox.entries()) ?? [];
+      if (key === undefined || item === undefined) return;
+      const dispatched = await this.#encryptAndDispatch(item);
+      // A commit that fails means that storage will be read again by a new shell: this one stops here.
+      const committed = await this.#transact(() => this.#onDispatched(key, item, dispatched)).then(
+        () => true,
+        () => false,
+      );
+      if (!committed) return;
+    }
+  }
+
+  async #encryptAndDispatch(item: OutboxRow): Promise<Result<MessagingRequestId>> {
+    try {
+      const wire = item.wire ?? (await this.#storedWire(item.messageId));
+      if (wire === undefined) return err("the message is no longer kept");
+      const encrypted = await this.#cipher.encrypt(wire, this.#cipherContext);
+      if (!encrypted.ok) return err(`encryption failed: ${encrypted.error}`);
+      const envelope: MessageEnvelope = {
+        contentTopic: this.#row.contentTopic,
+        payload: encrypted.value,
+        ephemeral: item.ephemeral,
+        meta: RELIABLE_CHANNEL_MARKER,
+      };
+      const sent = await this.#shell.parts.messaging.send(envelope, item.dispatchId);
+      return sent.ok ? sent : err(`dispatch failed: ${sent.error}`);
+    } catch (thrown) {
+      return err(`dispatch failed: ${reasonOf(thrown)}`);
+    }
+  }
+
+  /** Inside a transaction. */
+  #onDispatched(key: number, { owner, messageId, ephemeral }: OutboxRow, sent: Result<MessagingRequestId>): void {
+    this.#tables.outbox.delete(key);
+    if (owner.kind !== "segment") {
+      if (sent.ok) this.#tables.upkeep.put(sent.value, { messageId, kind: owner.kind });
+      return;
+    }
+    if (sent.ok) this.#sendState.onDispatched(owner.entry, sent.value);
+    else this.#conclude(this.#sendState.onDispatchFailed(owner.entry, sent.error));
+    if (ephemeral) this.#wires.delete(messageId);
+  }
+
+  async #storedWire(messageId: string): Promise<Bytes | undefined> {
+    const row = await this.#shell.parts.storage.get(this.#wires.name, this.#wires.storedKey(messageId));
+    return (row as { readonly wire: Bytes } | undefined)?.wire;
+  }
+
+  /** A service node relayed it: acknowledgements may come from now on. Whether the request is one of ours. */
+  async onMessagePropagated(messagingReqId: MessagingRequestId, messageHash: MessageHash): Promise<boolean> {
+    const messageId = this.#messageIdOf(messagingReqId);
+    if (messageId === undefined) return false;
+    await this.#transact((now) => this.#sds.onPropagated(messageId, messageHash, now));
+    return true;
+  }
+
+  /** The network has it. Ids of other channels are no-ops and answer `false`. */
+  async onMessageSent(messagingReqId: MessagingRequestId, messageHash: MessageHash): Promise<boolean> {
+    const messageId = this.#messageIdOf(messagingReqId);
+    if (messageId === undefined) return false;
+    await this.#transact(() => {
+      this.#sds.onStored(messageId, messageHash);
+      this.#tables.upkeep.delete(messagingReqId);
+      this.#conclude(this.#sendState.onMessageSent(messagingReqId));
+    });
+    return true;
+  }
+
+  /** The messaging layer gave it up. Ids of other channels are no-ops and answer `false`. */
+  async onMessageError(messagingReqId: MessagingRequestId, error: string): Promise<boolean> {
+    if (this.#messageIdOf(messagingReqId) === undefined) return false;
+    await this.#transact(() => {
+      this.#tables.upkeep.delete(messagingReqId);
+      this.#conclude(this.#sendState.onMessageError(messagingReqId, error));
+    });
+    return true;
+  }
+
+  #messageIdOf(messagingReqId: MessagingRequestId): string | undefined {
+    return this.#sendState.messageIdOf(messagingReqId) ?? this.#tables.upkeep.get(messagingReqId)?.messageId;
+  }
+
+  /** The incoming pipeline: Decrypt → SDS → Reassemble → Emit. Resolves once what the message caused is durable. */
+  async onMessageReceived(message: ReceivedMessage): Promise<void> {
+    if (!this.isOpen || !equalBytes(message.meta, RELIABLE_CHANNEL_MARKER)) return;
+    const decrypted = await this.#cipher.decrypt(message.payload, this.#cipherContext);
+    if (!decrypted.ok) return;
+    await this.#transact((now) => {
+      // The channel may have been closed while the cipher was at work.
+      if (!this.isOpen) return;
+      const outcome = this.#sds.handleIncoming(decrypted.value, {
+        now,
+        messageHash: message.messageHash,
+        random: this.#shell.parts.chance.random(),
+      });
+      this.#apply(outcome, now);
+    });
+  }
+
+  onTick(now: number): void {
+    const { messaging, chance } = this.#shell.parts;
+    const online = messaging.connectionStatus() !== "Disconnected";
+    this.#apply(this.#sds.tick({ now, random: chance.random(), online }), now);
+    this.#logLost(this.#reassembler.expire(now));
+  }
+
+  nextDeadline(): number | undefined {
+    const deadlines = [this.#sds.nextDeadline(), this.#reassembler.nextDeadline()].filter((at) => at !== undefined);
+    return deadlines.length === 0 ? undefined : Math.min(...deadlines);
+  }
+
+  /** Inside a transaction: what SDS made of an event, stage by stage. */
+  #apply(outcome: SdsOutcome, now: number): void {
+    if (outcome.arrived) this.#buffer(outcome.arrived, now);
+    for (const messageId of outcome.delivered) this.#emit(this.#reassembler.release(messageId, now), now);
+    this.#logLost(outcome.lost);
+    for (const messageId of outcome.acknowledged) this.#conclude(this.#sendState.onAcknowledged(messageId));
+    for (const messageId of outcome.exhausted) this.#conclude(this.#sendState.onExhausted(messageId));
+    for (const { kind, messageId, ephemeral, wire } of outcome.outgoing) {
+      const bytes = wire === undefined ? {} : { wire };
+      this.#enqueueToSend({ owner: { kind }, messageId, ephemeral, ...bytes }, now);
+    }
+  }
+
+  /** The reassembler is fed with every segment as it arrives, whether SDS delivers it now or parks it. */
+  #buffer(arrived: NonNullable<SdsOutcome["arrived"]>, now: number): void {
+    const { outcome, lost } = this.#reassembler.add(arrived, now);
+    this.#logLost(lost);
+    if (outcome.kind !== "buffered" || outcome.total === 1) return;
+    const { setKey: id, done, total } = outcome;
+    this.#shell.tell(this.key, { type: "progress", direction: "in", id, done, total });
+  }
+
+  #emit(released: Reassembled | { readonly lost: LostMessage } | undefined, now: number): void {
+    if (released === undefined) return;
+    if ("lost" in released) {
+      this.#logLost([released.lost]);
+      return;
+    }
+    const { payload, messageId, senderId } = released;
+    this.#append({ type: "reliable:message:received", message: ownBytes(payload), messageId, senderId }, now);
+    this.#touch(now);
+  }
+
+  #logLost(lost: SdsOutcome["lost"]): void {
+    for (const message of lost) this.#append({ type: "reliable:message:lost", ...message });
+  }
+
+  /** Logs what became of a request. */
+  #conclude(outcomes: readonly Outcome[]): void {
+    for (const outcome of outcomes) {
+      if (outcome.type === "send-error") {
+        // Nobody is told that it arrives any more, so nothing goes on trying to make it arrive.
+        for (const id of this.#sendState.unacknowledged(outcome.requestId)) this.#sds.abandon(id);
+      }
+      const { type, ...rest } = outcome;
+      this.#append({ type: `reliable:message:${type}`, ...rest } as EventBody);
+    }
+  }
+
+  #append(body: EventBody, now = this.#shell.parts.clock.now()): void {
+    const event = this.#log.append(body, now);
+    this.#shell.tell(this.key, { type: "event", event });
+  }
+
+  #touch(now: number): void {
+    this.#tables.channel.put(ONLY_ROW, { ...this.#row, lastActiveAt: now });
+  }
+
+  /** Runs one event of this channel and tells its status if the event changed it. */
+  async #transact<T>(event: (now: number) => T): Promise<T> {
+    return this.#shell.transact((now) => {
+      const result = event(now);
+      this.tellStatus();
+      return result;
+    });
+  }
+
+  /** Inside a transaction: tells the status where it differs from what was told last. */
+  tellStatus(): void {
+    const status = this.status();
+    const told = JSON.stringify(status);
+    if (told === this.#toldStatus) return;
+    this.#toldStatus = told;
+    this.#shell.tell(this.key, { type: "status", status });
+  }
+
+  /** Inside a transaction: nothing more is emitted for its callers; what was accepted is still sent. */
+  close(reason: CloseReason): void {
+    this.#tables.channel.put(ONLY_ROW, { ...this.#row, open: false });
+    this.#subscribed = false;
+    this.#shell.tell(this.key, { type: "close", reason });
+  }
+
+  /** Inside a transaction: open again, with everything it had. */
+  reopen(): void {
+    this.#tables.channel.put(ONLY_ROW, { ...this.#row, open: true });
+  }
+
+  onSubscribed(): void {
+    this.#subscribed = true;
+  }
+
+  request(requestId: RequestId): RequestInfo | undefined {
+    return this.#sendState.info(requestId);
+  }
+
+  requests(): readonly RequestInfo[] {
+    return [...this.#tables.requests.keys()]
+      .flatMap((requestId) => this.#sendState.info(requestId) ?? [])
+      .sort((a, b) => b.createdAt - a.createdAt);
+  }
+
+  /** The messaging requests of a channel request, in segment order: the seed's `requestIds`. */
+  messagingRequestIds(requestId: RequestId): readonly MessagingRequestId[] {
+    return this.#sendState.messagingRequestIds(requestId);
+  }
+
+  /** Final requests are kept for seven days. */
+  forgetOld(now: number): void {
+    this.#sendState.forgetBefore(now - LIMITS.keptResultsMs);
+  }
+
+  history(after: number, limit: number): Promise<readonly ChannelEvent[]> {
+    return this.#log.read(after, limit);
+  }
+
+  async acknowledge(seq: number): Promise<void> {
+    await this.#transact(() => this.#log.acknowledge(seq));
+  }
+
+  acknowledged(): number {
+    return this.#row.acknowledgedSeq;
+  }
+
+  status(): ChannelStatus {
+    return {
+      state: !this.isOpen ? "closed" : this.#subscribed ? "open" : "opening",
+      health: this.isOpen ? this.#shell.parts.messaging.topicHealth(this.#row.contentTopic) : "NOT_SUBSCRIBED",
+      pending: this.#sendState.pending,
+    };
+  }
+
+  summary(): ChannelSummary {
+    const { contentTopic, senderId, profile, encryption, createdAt, lastActiveAt, lastSeq, acknowledgedSeq } =
+      this.#row;
+    return {
+      ...this.key,
+      contentTopic,
+      senderId,
+      profile,
+      encryption,
+      createdAt,
+      lastActiveAt,
+      status: this.status(),
+      unacknowledged: lastSeq - acknowledgedSeq,
+      members: this.#sds.members(),
+    };
+  }
+}
+
+function first<T>(items: IterableIterator<T>): T | undefined {
+  return items.next().value;
+}

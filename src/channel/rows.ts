@@ -1,0 +1,134 @@
+/** What a channel keeps: the shape of its rows and the tables that hold them. */
+import type { Bytes } from "../common/bytes.ts";
+import { ColdTable, type Journal, type StoredKey, type StoredRows, type Table, tableOf } from "../common/table.ts";
+import type { MessagingRequestId } from "./ports.ts";
+import type { ChannelEvent, ChannelKey, EncryptionMode, Profile, RequestId } from "./types.ts";
+
+/** One row per channel. */
+export interface ChannelRow {
+  readonly contentTopic: string;
+  readonly senderId: string;
+  readonly profile: Profile;
+  readonly encryption: EncryptionMode;
+  /** Milliseconds since the Unix epoch, as are all times here. */
+  readonly createdAt: number;
+  readonly lastActiveAt: number;
+  readonly open: boolean;
+  /** Position of the newest logged event; 0 before the first. */
+  readonly lastSeq: number;
+  /** The origin handled everything up to here. */
+  readonly acknowledgedSeq: number;
+  /** Everything up to here was removed from the log to stay within its bounds. */
+  readonly trimmedSeq: number;
+}
+
+/** One `send`. */
+export interface RequestRow {
+  readonly createdAt: number;
+  /** Bytes of the payload. */
+  readonly bytes: number;
+  readonly ephemeral: boolean;
+  readonly idempotencyKey?: string;
+  /** Data segments. */
+  readonly total: number;
+  /** What the network made of it: decided once, when every segment is final. */
+  readonly outcome: "pending" | "sent" | "send-error";
+  /** What the peers made of it. */
+  readonly delivery: "pending" | "delivered" | "delivery-error";
+  /** Segments that another participant acknowledged. */
+  readonly acknowledged: number;
+  /** Segments confirmed and failed, once the outcome is decided. */
+  readonly confirmed: number;
+  readonly failed: number;
+  readonly error?: string;
+  /** The messaging requests of this one, in segment order, once the outcome is decided. */
+  readonly messagingRequestIds: readonly MessagingRequestId[];
+}
+
+export type SegmentSendState =
+  /** Pushed by `send`; not yet released by the rate limiter, or released and not yet handed over. */
+  | "AwaitingRateLimit"
+  /** The messaging layer has it, under `messagingReqId`. */
+  | "InFlight"
+  | "Confirmed"
+  | "Failed";
+
+/**
+ * One segment on its way: one messaging request. Keys ascend in sending order, which is the order in which the rate
+ * limiter releases them.
+ */
+export interface PendingMessagingRequest {
+  readonly channelReqId: RequestId;
+  readonly messagingReqId?: MessagingRequestId;
+  readonly persistence: "Persistent" | "Ephemeral";
+  readonly state: SegmentSendState;
+  /** SDS message id. */
+  readonly messageId: string;
+  readonly error?: string;
+}
+
+/** Which request an SDS message of ours belongs to, for as long as an acknowledgement of it means something. */
+export interface SegmentRow {
+  readonly channelReqId: RequestId;
+  readonly index: number;
+}
+
+/** An effect that is decided and not yet done: encrypt this SDS message and hand it to the messaging layer. */
+export interface OutboxRow {
+  readonly owner:
+    | { readonly kind: "segment"; readonly entry: number }
+    | { readonly kind: "retransmission" | "sync" | "repair" };
+  readonly messageId: string;
+  readonly ephemeral: boolean;
+  /** Idempotency key of the hand-over: doing the effect again after a crash does not send twice. */
+  readonly dispatchId: string;
+  /** The SDS message, where `sdsWires` does not keep its bytes. */
+  readonly wire?: Bytes;
+}
+
+/** A messaging request of ours that carries no first transmission of a segment. */
+export interface UpkeepRow {
+  readonly messageId: string;
+  readonly kind: "retransmission" | "sync" | "repair";
+}
+
+export interface ChannelTables {
+  readonly channel: Table<string, ChannelRow>;
+  readonly requests: Table<RequestId, RequestRow>;
+  readonly pending: Table<number, PendingMessagingRequest>;
+  readonly segments: Table<string, SegmentRow>;
+  readonly outbox: Table<number, OutboxRow>;
+  readonly upkeep: Table<MessagingRequestId, UpkeepRow>;
+  readonly events: ColdTable<number, ChannelEvent>;
+}
+
+/** Names of the tables in storage. Every key begins with the channel's origin and id. */
+export const CHANNEL_TABLES = [
+  "channels",
+  "requests",
+  "pending",
+  "requestSegments",
+  "outbox",
+  "upkeep",
+  "events",
+] as const;
+export const EVENTS_TABLE = "events";
+/** Tables of one row use this key. */
+export const ONLY_ROW = "row";
+
+export function channelScope(key: ChannelKey): StoredKey {
+  return [key.origin, key.channelId];
+}
+
+export function openChannelTables(key: ChannelKey, journal: Journal, stored: StoredRows): ChannelTables {
+  const scope = channelScope(key);
+  return {
+    channel: tableOf("channels", journal, scope, stored),
+    requests: tableOf("requests", journal, scope, stored),
+    pending: tableOf("pending", journal, scope, stored),
+    segments: tableOf("requestSegments", journal, scope, stored),
+    outbox: tableOf("outbox", journal, scope, stored),
+    upkeep: tableOf("upkeep", journal, scope, stored),
+    events: new ColdTable(EVENTS_TABLE, journal, scope),
+  };
+}

@@ -1,0 +1,307 @@
+/**
+ * The send state machine of the seed: one pending messaging request per segment, and one outcome per channel request.
+ *
+ *     AwaitingRateLimit → InFlight → Confirmed | Failed          AwaitingRateLimit → Failed
+ *
+ * Nothing of a request is pruned before all its segments are final, so that the outcome is decided from a complete picture.
+ * Rows are the state; the indexes here are derived from them and follow every write and every undo.
+ */
+import type { MessagingRequestId } from "./ports.ts";
+import type { ChannelTables, PendingMessagingRequest, RequestRow } from "./rows.ts";
+import type { RequestId, RequestInfo } from "./types.ts";
+
+/** What became of a channel request: decided by the network first, then by the peers. Each at most once. */
+export type Outcome =
+  | { readonly type: "sent" | "delivered"; readonly requestId: RequestId }
+  | { readonly type: "send-error" | "delivery-error"; readonly requestId: RequestId; readonly error: string };
+
+const NOTHING: readonly Outcome[] = [];
+interface NewRequest {
+  readonly requestId: RequestId;
+  readonly createdAt: number;
+  readonly bytes: number;
+  readonly ephemeral: boolean;
+  readonly idempotencyKey?: string;
+  /** SDS message ids, one per segment, in sending order. */
+  readonly messageIds: readonly string[];
+}
+
+function isFinal({ state }: PendingMessagingRequest): boolean {
+  return state === "Confirmed" || state === "Failed";
+}
+
+export class SendState {
+  readonly #tables: Pick<ChannelTables, "requests" | "pending" | "segments">;
+  /** Keys of the pending entries of each request, ascending by insertion. */
+  readonly #entriesOf = new Map<RequestId, Set<number>>();
+  /** How many of them are not final. */
+  readonly #openOf = new Map<RequestId, number>();
+  readonly #byMessagingId = new Map<MessagingRequestId, number>();
+  readonly #byMessageId = new Map<string, number>();
+  readonly #segmentsOf = new Map<RequestId, Set<string>>();
+  readonly #byIdempotencyKey = new Map<string, RequestId>();
+  #nextEntry = 1;
+  #open = 0;
+  #openBytes = 0;
+  #openRequests = 0;
+
+  constructor(tables: Pick<ChannelTables, "requests" | "pending" | "segments">) {
+    this.#tables = tables;
+    tables.pending.observe((key, before, after) => this.#indexEntry(key, before, after));
+    tables.segments.observe((messageId, before, after) => {
+      if (before) this.#segmentsOf.get(before.channelReqId)?.delete(messageId);
+      if (after) at(this.#segmentsOf, after.channelReqId, () => new Set<string>()).add(messageId);
+    });
+    tables.requests.observe((requestId, before, after) => {
+      if (before?.idempotencyKey !== undefined) this.#byIdempotencyKey.delete(before.idempotencyKey);
+      if (after?.idempotencyKey !== undefined) this.#byIdempotencyKey.set(after.idempotencyKey, requestId);
+      this.#openRequests += Number(after?.outcome === "pending") - Number(before?.outcome === "pending");
+      this.#openBytes += openBytes(after) - openBytes(before);
+    });
+  }
+
+  /** Segments that are not final. */
+  get pending(): number {
+    return this.#open;
+  }
+
+  /** Requests without an outcome, and the bytes of their payloads. */
+  get openRequests(): { readonly count: number; readonly bytes: number } {
+    return { count: this.#openRequests, bytes: this.#openBytes };
+  }
+
+  requestOf(idempotencyKey: string): RequestId | undefined {
+    return this.#byIdempotencyKey.get(idempotencyKey);
+  }
+
+  /** Takes a request on: one entry per segment, awaiting the rate limiter. Returns their keys, in sending order. */
+  accept(request: NewRequest): readonly number[] {
+    const { requestId, createdAt, bytes, ephemeral, idempotencyKey, messageIds } = request;
+    this.#tables.requests.put(requestId, {
+      createdAt,
+      bytes,
+      ephemeral,
+      ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+      total: messageIds.length,
+      outcome: "pending",
+      delivery: "pending",
+      acknowledged: 0,
+      confirmed: 0,
+      failed: 0,
+      messagingRequestIds: [],
+    });
+    return messageIds.map((messageId, index) => {
+      const entry = this.#nextEntry++;
+      if (!ephemeral) this.#tables.segments.put(messageId, { channelReqId: requestId, index });
+      this.#tables.pending.put(entry, {
+        channelReqId: requestId,
+        persistence: ephemeral ? "Ephemeral" : "Persistent",
+        state: "AwaitingRateLimit",
+        messageId,
+      });
+      return entry;
+    });
+  }
+
+  /** Whether a release belongs to an entry that still waits; a surplus release has none. */
+  isAwaiting(entry: number): boolean {
+    return this.#tables.pending.get(entry)?.state === "AwaitingRateLimit";
+  }
+
+  /** The messaging layer took the segment on. */
+  onDispatched(entry: number, messagingReqId: MessagingRequestId): void {
+    const row = this.#tables.pending.get(entry);
+    if (row?.state !== "AwaitingRateLimit") return;
+    this.#tables.pending.put(entry, { ...row, state: "InFlight", messagingReqId });
+  }
+
+  /** It failed before the messaging layer minted an id, so no event from there will ever name it. */
+  onDispatchFailed(entry: number, error: string): readonly Outcome[] {
+    const row = this.#tables.pending.get(entry);
+    if (row?.state !== "AwaitingRateLimit") return NOTHING;
+    return this.#finish(entry, { ...row, state: "Failed", error });
+  }
+
+  onMessageSent(messagingReqId: MessagingRequestId): readonly Outcome[] {
+    return this.#finishInFlight(this.#byMessagingId.get(messagingReqId), "Confirmed");
+  }
+
+  onMessageError(messagingReqId: MessagingRequestId, error: string): readonly Outcome[] {
+    return this.#finishInFlight(this.#byMessagingId.get(messagingReqId), "Failed", error);
+  }
+
+  /**
+   * Another participant has this SDS message. One that was in flight has then evidently been sent; and once all of a
+   * request are acknowledged, the request is delivered.
+   */
+  onAcknowledged(messageId: string): readonly Outcome[] {
+    const segment = this.#tables.segments.get(messageId);
+    const request = segment && this.#tables.requests.get(segment.channelReqId);
+    if (segment === undefined || request === undefined) return NOTHING;
+    this.#tables.segments.delete(messageId);
+    this.#tables.requests.put(segment.channelReqId, { ...request, acknowledged: request.acknowledged + 1 });
+    const outcomes = this.#finishInFlight(this.#byMessageId.get(messageId), "Confirmed");
+    return outcomes.length > 0 ? outcomes : this.#deliverIfComplete(segment.channelReqId);
+  }
+
+  /** Retransmissions of one of its segments are exhausted. */
+  onExhausted(messageId: string): readonly Outcome[] {
+    const requestId = this.#tables.segments.get(messageId)?.channelReqId;
+    const request = requestId === undefined ? undefined : this.#tables.requests.get(requestId);
+    if (requestId === undefined || request?.delivery !== "pending") return NOTHING;
+    const error = "no other participant acknowledged the message";
+    this.#tables.requests.put(requestId, { ...request, delivery: "delivery-error", error });
+    return [{ type: "delivery-error", requestId, error }];
+  }
+
+  /** SDS message ids of a request that nobody acknowledged yet, in segment order. */
+  unacknowledged(requestId: RequestId): readonly string[] {
+    const index = (messageId: string) => this.#tables.segments.get(messageId)?.index ?? 0;
+    return [...(this.#segmentsOf.get(requestId) ?? [])].sort((a, b) => index(a) - index(b));
+  }
+
+  /** SDS message id behind a messaging request, while its segment is pending. */
+  messageIdOf(messagingReqId: MessagingRequestId): string | undefined {
+    const entry = this.#byMessagingId.get(messagingReqId);
+    return entry === undefined ? undefined : this.#tables.pending.get(entry)?.messageId;
+  }
+
+  info(requestId: RequestId): RequestInfo | undefined {
+    const request = this.#tables.requests.get(requestId);
+    if (request === undefined) return undefined;
+    const entries = this.#entries(requestId);
+    const count = (state: PendingMessagingRequest["state"]) => entries.filter((entry) => entry.state === state).length;
+    const decided = request.outcome !== "pending";
+    return {
+      requestId,
+      state: stateOf(request, count("AwaitingRateLimit") === request.total),
+      segments: {
+        total: request.total,
+        confirmed: decided ? request.confirmed : count("Confirmed"),
+        failed: decided ? request.failed : count("Failed"),
+        acknowledged: request.acknowledged,
+      },
+      createdAt: request.createdAt,
+      ...(request.error === undefined ? {} : { error: request.error }),
+    };
+  }
+
+  /** Messaging-layer requests of a channel request, in segment order. */
+  messagingRequestIds(requestId: RequestId): readonly MessagingRequestId[] {
+    const request = this.#tables.requests.get(requestId);
+    if (request && request.outcome !== "pending") return request.messagingRequestIds;
+    return messagingIdsOf(this.#entries(requestId));
+  }
+
+  /** Drops requests that were decided before `horizon`, milliseconds since the Unix epoch. */
+  forgetBefore(horizon: number): void {
+    for (const [requestId, request] of [...this.#tables.requests.entries()]) {
+      if (request.outcome === "pending" || request.createdAt >= horizon) continue;
+      for (const messageId of [...(this.#segmentsOf.get(requestId) ?? [])]) this.#tables.segments.delete(messageId);
+      this.#tables.requests.delete(requestId);
+    }
+  }
+
+  #entries(requestId: RequestId): PendingMessagingRequest[] {
+    return [...(this.#entriesOf.get(requestId) ?? [])]
+      .sort((a, b) => a - b)
+      .flatMap((entry) => this.#tables.pending.get(entry) ?? []);
+  }
+
+  #finishInFlight(entry: number | undefined, state: "Confirmed" | "Failed", error?: string): readonly Outcome[] {
+    const row = entry === undefined ? undefined : this.#tables.pending.get(entry);
+    if (entry === undefined || row?.state !== "InFlight") return NOTHING;
+    return this.#finish(entry, { ...row, state, ...(error === undefined ? {} : { error }) });
+  }
+
+  #finish(entry: number, row: PendingMessagingRequest): readonly Outcome[] {
+    this.#tables.pending.put(entry, row);
+    return this.#pruneIfComplete(row.channelReqId);
+  }
+
+  /** The seed's `pruneCompletedChannelReqs`, for the one request that the event touched. */
+  #pruneIfComplete(requestId: RequestId): readonly Outcome[] {
+    const request = this.#tables.requests.get(requestId);
+    if (request === undefined || (this.#openOf.get(requestId) ?? 0) > 0) return NOTHING;
+    const entries = this.#entries(requestId);
+    const failed = entries.filter((entry) => entry.state === "Failed");
+    const error =
+      failed.length === 0 ? undefined : `one or more segments failed: ${failed[0]?.error ?? "no reason was given"}`;
+    this.#tables.requests.put(requestId, {
+      ...request,
+      outcome: error === undefined ? "sent" : "send-error",
+      confirmed: entries.length - failed.length,
+      failed: failed.length,
+      messagingRequestIds: messagingIdsOf(entries),
+      ...(error === undefined ? {} : { error }),
+    });
+    for (const entry of [...(this.#entriesOf.get(requestId) ?? [])]) this.#tables.pending.delete(entry);
+    if (error !== undefined) return [{ type: "send-error", requestId, error }];
+    return [{ type: "sent", requestId }, ...this.#deliverIfComplete(requestId)];
+  }
+
+  /** After the outcome, never before it: what is delivered has been sent. */
+  #deliverIfComplete(requestId: RequestId): readonly Outcome[] {
+    const request = this.#tables.requests.get(requestId);
+    if (request?.outcome !== "sent" || request.delivery === "delivered") return NOTHING;
+    if (request.acknowledged < request.total) return NOTHING;
+    const { error: _, ...rest } = request;
+    this.#tables.requests.put(requestId, { ...rest, delivery: "delivered" });
+    return [{ type: "delivered", requestId }];
+  }
+
+  #indexEntry(
+    key: number,
+    before: PendingMessagingRequest | undefined,
+    after: PendingMessagingRequest | undefined,
+  ): void {
+    if (before) {
+      if (before.messagingReqId !== undefined) this.#byMessagingId.delete(before.messagingReqId);
+      this.#byMessageId.delete(before.messageId);
+      this.#entriesOf.get(before.channelReqId)?.delete(key);
+      this.#count(before, -1);
+    }
+    if (after) {
+      this.#nextEntry = Math.max(this.#nextEntry, key + 1);
+      if (after.messagingReqId !== undefined) this.#byMessagingId.set(after.messagingReqId, key);
+      this.#byMessageId.set(after.messageId, key);
+      at(this.#entriesOf, after.channelReqId, () => new Set<number>()).add(key);
+      this.#count(after, +1);
+    }
+    const requestId = (after ?? before)?.channelReqId;
+    if (requestId !== undefined && this.#entriesOf.get(requestId)?.size === 0) {
+      this.#entriesOf.delete(requestId);
+      this.#openOf.delete(requestId);
+    }
+  }
+
+  #count(entry: PendingMessagingRequest, by: number): void {
+    if (isFinal(entry)) return;
+    this.#open += by;
+    this.#openOf.set(entry.channelReqId, (this.#openOf.get(entry.channelReqId) ?? 0) + by);
+  }
+}
+
+function openBytes(request: RequestRow | undefined): number {
+  return request?.outcome === "pending" ? request.bytes : 0;
+}
+
+function messagingIdsOf(entries: readonly PendingMessagingRequest[]): readonly MessagingRequestId[] {
+  return entries.flatMap((entry) => entry.messagingReqId ?? []);
+}
+
+function stateOf(request: RequestRow, allWaiting: boolean): RequestInfo["state"] {
+  if (request.outcome === "send-error") return "send-error";
+  if (request.delivery === "delivered") return "delivered";
+  if (request.delivery === "delivery-error") return "delivery-error";
+  if (request.outcome === "sent") return "sent";
+  return allWaiting ? "queued" : "sending";
+}
+
+function at<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const there = map.get(key);
+  if (there !== undefined) return there;
+  const made = make();
+  map.set(key, made);
+  return made;
+}

@@ -1,0 +1,150 @@
+/**
+ * The shell around the protocol core: runs one event as one transaction, and its effects after the commit.
+ *
+ * Nothing here waits for the network inside a transaction, and nothing outside is told before what it is told is durable.
+ */
+import type { Clock } from "../common/clock.ts";
+import type { Journal } from "../common/table.ts";
+import type { Transactor } from "../common/transactor.ts";
+import type { QueuedMessage, RateLimitManager } from "../rate-limit/rate-limit-manager.ts";
+import type { MessagingClient, Storage } from "./ports.ts";
+import type { ChannelKey, ChannelListener, ChannelNotice } from "./types.ts";
+
+/** Where chance comes from; tests put a seeded source in its place. */
+export interface Chance {
+  /** A fresh identifier: 128 random bits as a UUID. */
+  newId(): string;
+  /** Uniform in [0, 1). */
+  random(): number;
+}
+
+export const systemChance: Chance = {
+  newId: () => crypto.randomUUID(),
+  random: () => (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) / 2 ** 32,
+};
+
+/** What the shell needs of a channel. */
+export interface ShellMember {
+  readonly key: ChannelKey;
+  /** Inside a transaction: the rate limiter let this message go. */
+  onReleased(message: QueuedMessage): void;
+  /** Inside a transaction: the rate limiter will not let this message go any more. */
+  onRefused(message: QueuedMessage): void;
+  /** After a commit: something may be ready to be dispatched. */
+  onReadyToSend(): void;
+  /** Inside a transaction: time passed. */
+  onTick(now: number): void;
+  /** Milliseconds since the Unix epoch at which `onTick` has something to do. */
+  nextDeadline(): number | undefined;
+}
+
+export interface ShellParts {
+  readonly journal: Journal;
+  readonly transactor: Transactor;
+  readonly storage: Storage;
+  readonly messaging: MessagingClient;
+  readonly rateLimit: RateLimitManager;
+  readonly clock: Clock;
+  readonly chance: Chance;
+}
+
+/** A timer never sleeps longer: a clock that jumps is noticed within this many milliseconds. */
+const LONGEST_SLEEP_MS = 60_000;
+
+export class Shell {
+  readonly parts: ShellParts;
+  readonly #members = new Map<string, ShellMember>();
+  readonly #listeners = new Set<ChannelListener>();
+  #notices: [ChannelKey, ChannelNotice][] = [];
+  #timer: { readonly at: number; readonly cancel: () => void } | undefined;
+  #stopped = false;
+
+  constructor(parts: ShellParts) {
+    this.parts = parts;
+  }
+
+  add(member: ShellMember): void {
+    this.#members.set(nameOf(member.key), member);
+  }
+
+  remove(key: ChannelKey): void {
+    this.#members.delete(nameOf(key));
+  }
+
+  listen(listener: ChannelListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Inside a transaction: to be told once it is committed. */
+  tell(key: ChannelKey, notice: ChannelNotice): void {
+    this.#notices.push([key, notice]);
+  }
+
+  /** One event, one transaction: what it decides, what the rate limiter then lets go, and after the commit the effects. */
+  async transact<T>(event: (now: number) => T): Promise<T> {
+    const touched = new Set<ShellMember>();
+    let notices: readonly [ChannelKey, ChannelNotice][] = [];
+    const result = await this.parts.transactor.run(() => {
+      const now = this.parts.clock.now();
+      this.#notices = [];
+      const value = event(now);
+      this.#release(now, touched);
+      notices = this.#notices;
+      return value;
+    });
+    for (const [key, notice] of notices) for (const listener of this.#listeners) listener(key, notice);
+    for (const member of touched) member.onReadyToSend();
+    this.arm();
+    return result;
+  }
+
+  /** Sleeps until something is due. */
+  arm(): void {
+    if (this.#stopped) return;
+    const now = this.parts.clock.now();
+    let due = now + LONGEST_SLEEP_MS;
+    for (const member of this.#members.values()) due = Math.min(due, member.nextDeadline() ?? due);
+    due = Math.max(now + 1, Math.min(due, this.parts.rateLimit.nextDeadline(now) ?? due));
+    if (this.#timer && this.#timer.at <= due && this.#timer.at >= now) return;
+    this.#timer?.cancel();
+    const cancel = this.parts.clock.after(due - now, () => void this.#onTimer());
+    this.#timer = { at: due, cancel };
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+  }
+
+  /** Everything that is due, in one transaction. */
+  async tick(): Promise<void> {
+    await this.transact((now) => {
+      for (const member of this.#members.values()) {
+        if ((member.nextDeadline() ?? Number.POSITIVE_INFINITY) <= now) member.onTick(now);
+      }
+    });
+  }
+
+  async #onTimer(): Promise<void> {
+    this.#timer = undefined;
+    if (this.#stopped) return;
+    // A broken transactor has told its owner, who starts again from storage; this shell is then at its end.
+    await this.tick().catch(() => this.stop());
+  }
+
+  #release(now: number, touched: Set<ShellMember>): void {
+    const { ready, refused } = this.parts.rateLimit.release(now);
+    for (const message of ready) {
+      const member = this.#members.get(nameOf(message));
+      member?.onReleased(message);
+      if (member) touched.add(member);
+    }
+    for (const message of refused) this.#members.get(nameOf(message))?.onRefused(message);
+  }
+}
+
+/** One string per channel; a newline cannot stand in an origin. */
+export function nameOf(key: ChannelKey): string {
+  return `${key.origin}\n${key.channelId}`;
+}

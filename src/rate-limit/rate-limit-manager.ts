@@ -1,0 +1,189 @@
+/**
+ * The epoch budget of the Reliable Channel API (LIP-173, rate limit manager).
+ *
+ * Everything a profile of the browser sends passes here, because a rate-limit nullifier belongs to the person and not to
+ * a channel. The queue is rows, so what waits survives a restart, and so does what the epoch has used: a restart does not
+ * refill the budget.
+ */
+import type { Bytes } from "../common/bytes.ts";
+import { err, ok, type Result } from "../common/result.ts";
+import type { Table } from "../common/table.ts";
+import { LIMITS } from "../limits.ts";
+
+/** What a queued message is for. Only segments move the send state machine. */
+export type Owner =
+  | { readonly kind: "segment"; readonly entry: number }
+  | { readonly kind: "retransmission" | "sync" | "repair" };
+
+export interface QueuedMessage {
+  readonly origin: string;
+  readonly channelId: string;
+  readonly owner: Owner;
+  /** SDS message id. */
+  readonly messageId: string;
+  readonly ephemeral: boolean;
+  /** The SDS message, where no row elsewhere keeps its bytes. */
+  readonly wire?: Bytes;
+  /** Milliseconds since the Unix epoch. */
+  readonly enqueuedAt: number;
+}
+
+export interface RateLimitConfig {
+  readonly enabled: boolean;
+  readonly epochSeconds: number;
+  readonly messagesPerEpoch: number;
+}
+
+export const UNLIMITED: RateLimitConfig = {
+  enabled: false,
+  epochSeconds: LIMITS.rateLimit.epochSeconds,
+  messagesPerEpoch: 0,
+};
+
+/** What the current epoch has used, and whose turn was last. */
+export interface BudgetRow {
+  readonly epoch: number;
+  readonly used: number;
+  readonly lastOrigin: string;
+}
+
+export interface RateLimitTables {
+  readonly queue: Table<number, QueuedMessage>;
+  readonly budget: Table<string, BudgetRow>;
+}
+
+export interface Released {
+  /** Cleared for transmission, in sending order within each channel. */
+  readonly ready: readonly QueuedMessage[];
+  /** Ephemeral messages that waited too long to be worth sending. */
+  readonly refused: readonly QueuedMessage[];
+}
+
+const BUDGET = "budget";
+const NOTHING: BudgetRow = { epoch: -1, used: 0, lastOrigin: "" };
+
+export class RateLimitManager {
+  readonly #config: RateLimitConfig;
+  readonly #queue: Table<number, QueuedMessage>;
+  readonly #budget: Table<string, BudgetRow>;
+  #nextKey = 1;
+
+  /** Refuses an epoch of no length: its index would be undefined. A budget of 0 is fine and admits nothing. */
+  static create(config: RateLimitConfig, tables: RateLimitTables): Result<RateLimitManager> {
+    if (config.enabled && !(config.epochSeconds > 0))
+      return err("rate limit: the epoch period must be longer than 0 s");
+    return ok(new RateLimitManager(config, tables));
+  }
+
+  private constructor(config: RateLimitConfig, tables: RateLimitTables) {
+    this.#config = config;
+    this.#queue = tables.queue;
+    this.#budget = tables.budget;
+    for (const key of this.#queue.keys()) this.#nextKey = Math.max(this.#nextKey, key + 1);
+  }
+
+  enqueueToSend(message: QueuedMessage): void {
+    this.#queue.put(this.#nextKey++, message);
+  }
+
+  /** Takes out what the budget admits at `now`, taking turns between origins, first in first out within a channel. */
+  release(now: number): Released {
+    if (this.#queue.size === 0) return { ready: [], refused: [] };
+    const refused = this.#refuseStaleEphemerals(now);
+    if (!this.#config.enabled) return { ready: [...this.#takeAll()], refused };
+    const ready: QueuedMessage[] = [];
+    let budget = this.#budgetAt(now);
+    const turns = this.#turns(budget.lastOrigin);
+    while (budget.used < this.#config.messagesPerEpoch) {
+      const next = turns.next();
+      if (next.done) break;
+      const [key, message] = next.value;
+      this.#queue.delete(key);
+      budget = { ...budget, used: budget.used + 1, lastOrigin: message.origin };
+      ready.push(message);
+    }
+    if (ready.length > 0) this.#budget.put(BUDGET, budget);
+    return { ready, refused };
+  }
+
+  /** When something that waits now may go or must be refused; milliseconds since the Unix epoch. */
+  nextDeadline(now: number): number | undefined {
+    if (!this.#config.enabled || this.#queue.size === 0) return undefined;
+    let deadline = (this.#epoch(now) + 1) * this.#config.epochSeconds * 1000;
+    for (const message of this.#queue.values()) {
+      if (message.ephemeral) deadline = Math.min(deadline, message.enqueuedAt + LIMITS.rateLimit.ephemeralWaitMs);
+    }
+    return deadline;
+  }
+
+  /** The whole budget of the epoch at `now`, or `undefined` where nothing is limited. */
+  quota(now: number): { readonly limit: number; readonly remaining: number; readonly resetsAt: number } | undefined {
+    if (!this.#config.enabled) return undefined;
+    const limit = this.#config.messagesPerEpoch;
+    return {
+      limit,
+      remaining: Math.max(0, limit - this.#budgetAt(now).used),
+      resetsAt: (this.#epoch(now) + 1) * this.#config.epochSeconds * 1000,
+    };
+  }
+
+  /** RLN derives the epoch this way (17/WAKU2-RLN-RELAY); the same clock gives every client the same epochs. */
+  #epoch(now: number): number {
+    return Math.floor(now / 1000 / this.#config.epochSeconds);
+  }
+
+  #budgetAt(now: number): BudgetRow {
+    const stored = this.#budget.get(BUDGET) ?? NOTHING;
+    const epoch = this.#epoch(now);
+    // A clock that was set back must not refill the budget.
+    return epoch > stored.epoch ? { ...stored, epoch, used: 0 } : stored;
+  }
+
+  *#takeAll(): Generator<QueuedMessage> {
+    for (const [key, message] of this.#inOrder()) {
+      this.#queue.delete(key);
+      yield message;
+    }
+  }
+
+  #refuseStaleEphemerals(now: number): QueuedMessage[] {
+    if (!this.#config.enabled) return [];
+    const refused: QueuedMessage[] = [];
+    for (const [key, message] of this.#inOrder()) {
+      if (!message.ephemeral || message.owner.kind !== "segment") continue;
+      if (now - message.enqueuedAt <= LIMITS.rateLimit.ephemeralWaitMs) continue;
+      this.#queue.delete(key);
+      refused.push(message);
+    }
+    return refused;
+  }
+
+  #inOrder(): [number, QueuedMessage][] {
+    return [...this.#queue.entries()].sort(([a], [b]) => a - b);
+  }
+
+  /** Round-robin over origins, beginning after the one whose turn was last; segments before everything else. */
+  *#turns(lastOrigin: string): Generator<[number, QueuedMessage], void> {
+    const waiting = this.#inOrder();
+    for (const segments of [true, false]) {
+      const byOrigin = new Map<string, [number, QueuedMessage][]>();
+      for (const item of waiting) {
+        if ((item[1].owner.kind === "segment") !== segments) continue;
+        const line = byOrigin.get(item[1].origin);
+        if (line) line.push(item);
+        else byOrigin.set(item[1].origin, [item]);
+      }
+      const origins = [...byOrigin.keys()].sort();
+      const lines = [...origins.filter((o) => o > lastOrigin), ...origins.filter((o) => o <= lastOrigin)].map((o) =>
+        (byOrigin.get(o) ?? []).values(),
+      );
+      while (lines.length > 0) {
+        const line = lines.shift();
+        const item = line?.next();
+        if (line === undefined || item === undefined || item.done) continue;
+        yield item.value;
+        lines.push(line);
+      }
+    }
+  }
+}

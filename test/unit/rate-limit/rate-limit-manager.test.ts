@@ -1,0 +1,150 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { Journal, Table } from "../../../src/common/table.ts";
+import {
+  type BudgetRow,
+  type QueuedMessage,
+  type RateLimitConfig,
+  RateLimitManager,
+  UNLIMITED,
+} from "../../../src/rate-limit/rate-limit-manager.ts";
+
+const EPOCH_MS = 600_000;
+
+function setUp(config: RateLimitConfig) {
+  const journal = new Journal();
+  const queue = new Table<number, QueuedMessage>("queue", journal, []);
+  const budget = new Table<string, BudgetRow>("budget", journal, []);
+  /** A manager over the same rows, as after a restart. */
+  const restart = () => {
+    const created = RateLimitManager.create(config, { queue, budget });
+    if (!created.ok) throw new Error(created.error);
+    return created.value;
+  };
+  return { manager: restart(), restart, queue };
+}
+
+function limited(messagesPerEpoch: number): RateLimitConfig {
+  return { enabled: true, epochSeconds: 600, messagesPerEpoch };
+}
+
+let entry = 0;
+function message(overrides: Partial<QueuedMessage> = {}): QueuedMessage {
+  entry++;
+  return {
+    origin: "https://a.example",
+    channelId: "c",
+    owner: { kind: "segment", entry },
+    messageId: `m${entry}`,
+    ephemeral: false,
+    enqueuedAt: 0,
+    ...overrides,
+  };
+}
+
+const idsOf = (messages: readonly QueuedMessage[]) => messages.map(({ messageId }) => messageId);
+
+describe("rate limit", () => {
+  test("M08 disabled: everything passes, in order", () => {
+    const { manager } = setUp({ ...UNLIMITED, messagesPerEpoch: 1 });
+    const sent = Array.from({ length: 10 }, () => message());
+    for (const one of sent) manager.enqueueToSend(one);
+    expect(idsOf(manager.release(0).ready)).toEqual(idsOf(sent));
+    expect(manager.quota(0)).toBeUndefined();
+  });
+
+  test("M09 enabled with a budget of 0 admits nothing and drops nothing", () => {
+    const { manager, queue } = setUp(limited(0));
+    manager.enqueueToSend(message());
+    expect(manager.release(5 * EPOCH_MS).ready).toEqual([]);
+    expect(queue.size).toBe(1);
+  });
+
+  test("M10 an epoch of no length is a construction error while enabled, and fine while disabled", () => {
+    const journal = new Journal();
+    const tables = {
+      queue: new Table<number, QueuedMessage>("queue", journal, []),
+      budget: new Table<string, BudgetRow>("budget", journal, []),
+    };
+    const config = { enabled: true, epochSeconds: 0, messagesPerEpoch: 1 };
+    expect(RateLimitManager.create(config, tables)).toMatchObject({ ok: false });
+    expect(RateLimitManager.create({ ...config, enabled: false }, tables)).toMatchObject({ ok: true });
+  });
+
+  test("M12 M15 one message an epoch, by the wall clock: pass, wait, and pass at the roll", () => {
+    const { manager } = setUp(limited(1));
+    const [first, second] = [message(), message()];
+    manager.enqueueToSend(first);
+    manager.enqueueToSend(second);
+    expect(idsOf(manager.release(EPOCH_MS + 1).ready)).toEqual([first.messageId]);
+    expect(manager.release(2 * EPOCH_MS - 1).ready).toEqual([]);
+    expect(manager.nextDeadline(2 * EPOCH_MS - 1)).toBe(2 * EPOCH_MS);
+    expect(idsOf(manager.release(2 * EPOCH_MS).ready)).toEqual([second.messageId]);
+  });
+
+  test("a restart does not refill the budget, and neither does a clock that goes back", () => {
+    const { manager, restart } = setUp(limited(2));
+    for (let i = 0; i < 4; i++) manager.enqueueToSend(message());
+    expect(manager.release(3 * EPOCH_MS).ready).toHaveLength(2);
+    const restarted = restart();
+    expect(restarted.release(3 * EPOCH_MS + 5).ready).toEqual([]);
+    expect(restarted.release(2 * EPOCH_MS).ready).toEqual([]);
+    expect(restarted.quota(3 * EPOCH_MS)).toEqual({ limit: 2, remaining: 0, resetsAt: 4 * EPOCH_MS });
+    expect(restarted.release(4 * EPOCH_MS).ready).toHaveLength(2);
+  });
+
+  test("origins take turns, and segments go before upkeep", () => {
+    const { manager } = setUp(limited(5));
+    const a = [message(), message(), message()];
+    const b = message({ origin: "https://b.example" });
+    const sync = message({ owner: { kind: "sync" }, origin: "https://b.example" });
+    for (const one of [...a, sync, b]) manager.enqueueToSend(one);
+    expect(idsOf(manager.release(0).ready)).toEqual(idsOf([a[0] ?? b, b, a[1] ?? b, a[2] ?? b, sync]));
+  });
+
+  test("M19 an ephemeral message that waited a minute is refused; others wait for ever", () => {
+    const { manager } = setUp(limited(0));
+    const ephemeral = message({ ephemeral: true });
+    manager.enqueueToSend(ephemeral);
+    manager.enqueueToSend(message());
+    expect(manager.release(60_000).refused).toEqual([]);
+    expect(manager.nextDeadline(60_000)).toBe(60_000);
+    expect(idsOf(manager.release(60_001).refused)).toEqual([ephemeral.messageId]);
+    expect(manager.release(10 * EPOCH_MS).refused).toEqual([]);
+  });
+
+  test("whatever is queued, when, and for whom: no epoch exceeds its budget, each channel stays in order, nothing is lost", () => {
+    const step = fc.oneof(
+      fc.record({ kind: fc.constant("send" as const), origin: fc.constantFrom("a", "b", "c") }),
+      fc.record({ kind: fc.constant("wait" as const), ms: fc.integer({ min: 0, max: EPOCH_MS }) }),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), fc.integer({ min: 1, max: 4 }), (steps, limit) => {
+        const { manager, queue } = setUp(limited(limit));
+        const released: QueuedMessage[] = [];
+        const perEpoch = new Map<number, number>();
+        const enqueued: QueuedMessage[] = [];
+        let now = 0;
+        for (const one of steps) {
+          if (one.kind === "wait") now += one.ms;
+          else {
+            const queued = message({ origin: one.origin });
+            enqueued.push(queued);
+            manager.enqueueToSend(queued);
+          }
+          const { ready } = manager.release(now);
+          released.push(...ready);
+          const epoch = Math.floor(now / EPOCH_MS);
+          perEpoch.set(epoch, (perEpoch.get(epoch) ?? 0) + ready.length);
+        }
+        for (const count of perEpoch.values()) expect(count).toBeLessThanOrEqual(limit);
+        for (const origin of ["a", "b", "c"]) {
+          const sent = enqueued.filter((one) => one.origin === origin);
+          const went = released.filter((one) => one.origin === origin);
+          expect(idsOf(went)).toEqual(idsOf(sent.slice(0, went.length)));
+        }
+        expect(released.length + queue.size).toBe(enqueued.length);
+      }),
+    );
+  });
+});

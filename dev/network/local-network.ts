@@ -1,0 +1,62 @@
+import { generateKeyPairFromSeed } from "@libp2p/crypto/keys";
+import { sha256 } from "@noble/hashes/sha2.js";
+import { utf8 } from "../../src/common/bytes.ts";
+import type { Clock } from "../../src/common/clock.ts";
+import { systemClock } from "../../src/common/clock.ts";
+import { ServiceNode } from "./service-node.ts";
+
+/** The cluster and the shards of the local network, where nothing else is asked for. */
+export const LOCAL_CLUSTER = 42;
+export const LOCAL_SHARDS = 8;
+
+export interface LocalNetworkOptions {
+  /** TCP port of the first node on 127.0.0.1; the others follow it. 0, the default, takes free ones. */
+  readonly port?: number;
+  readonly clusterId?: number;
+  readonly shards?: number;
+  /** Whether nodes refuse as many requests as real ones. Off by default. */
+  readonly limits?: "none" | "real";
+  /** How many service nodes: 2 by default. */
+  readonly nodes?: number;
+  /** The same seed gives the same peer ids at every start. */
+  readonly identitySeed?: string;
+  /** What the nodes take for the time. */
+  readonly clock?: Clock;
+}
+
+export interface LocalNetwork {
+  /** One address a node, with its peer id. */
+  readonly multiaddrs: readonly string[];
+  readonly nodes: readonly ServiceNode[];
+  readonly clusterId: number;
+  readonly shards: number;
+  stop(): Promise<void>;
+}
+
+/** Starts service nodes that relay to each other. Resolves when a message pushed to any of them reaches all. */
+export async function startLocalNetwork(options: LocalNetworkOptions = {}): Promise<LocalNetwork> {
+  const { port = 0, clusterId = LOCAL_CLUSTER, shards = LOCAL_SHARDS, limits = "none", clock = systemClock } = options;
+  const identitySeed = options.identitySeed ?? crypto.randomUUID();
+  const nodes: ServiceNode[] = [];
+  const stop = async (): Promise<void> => {
+    await Promise.all(nodes.map((node) => node.stop()));
+  };
+  for (let i = 0; i < (options.nodes ?? 2); i++) {
+    const node: ServiceNode = new ServiceNode({
+      sharding: { clusterId, shards },
+      clock,
+      privateKey: await generateKeyPairFromSeed("Ed25519", sha256(utf8(`${identitySeed}/${i}`))),
+      port: port === 0 ? 0 : port + i,
+      limits,
+      neighbours: () => nodes.filter((other) => other !== node && other.running),
+    });
+    nodes.push(node);
+    try {
+      await node.start();
+    } catch (reason) {
+      await stop();
+      throw reason;
+    }
+  }
+  return { multiaddrs: nodes.map((node) => node.multiaddr), nodes, clusterId, shards, stop };
+}

@@ -25,6 +25,8 @@ export const LIMITS = {
     sets: 100,
     /** Bytes of incomplete messages held per channel. */
     bufferedBytes: 32 * MIB,
+    /** Messages of several segments with the very same payload that one sender may have in reassembly at once. */
+    copies: 16,
     /** Milliseconds without news after which an incomplete message is given up. */
     setIdleMs: 300 * SECOND,
     /** Milliseconds that an incomplete message has at least after a restart, so that the catch-up can complete it. */
@@ -60,8 +62,31 @@ export const LIMITS = {
     /** Idle synchronisation starts at this interval and decays to the other. */
     syncMs: 30 * SECOND,
     syncMaxMs: 10 * MINUTE,
-    /** Milliseconds after which a dependency that cannot be found is given up. */
-    lostAfterMs: 5 * MINUTE,
+    /** Milliseconds after which a dependency that cannot be found is given up: longer than a repair may take (T_max). */
+    lostAfterMs: 6 * MINUTE,
+    /** Dependencies looked for at once, per channel. */
+    missing: 4_096,
+    /** Entries of our causal history at most, where more than the usual number are needed to keep the causal order. */
+    causalHistoryMax: 8,
+    /** Milliseconds by which a Lamport timestamp may run ahead of our clock: a burst adds a second per message. */
+    skewMs: DAY,
+    /** Our bloom filters: error rate (0–1), least capacity, message ids at most, and messages of ours that name an id. */
+    filterErrorRate: 1e-5,
+    filterMinCapacity: 16,
+    filterIds: 1_024,
+    filterRepeats: 4,
+    /** Doubt (0–1) below which bloom filter hits count as an acknowledgement. */
+    acknowledgementDoubt: 1e-4,
+    /** Milliseconds between ack-syncs where reference members are: each displaces a content id from their history. */
+    ackSyncReferenceGapMs: 10 * SECOND,
+    /** Milliseconds after which a retransmission whose departure was never reported counts as made: two epochs. */
+    unreportedMs: 20 * MINUTE,
+    /** Messages of ours whose retransmissions are exhausted and that a late acknowledgement is still awaited for. */
+    exhausted: 1_000,
+    /** Other participants remembered per channel. */
+    members: 1_000,
+    /** Milliseconds by which a timer may be late before the time in between counts as slept through. */
+    timerSlackMs: 30 * SECOND,
     /** Bytes of identifiers: participants, channels, messages. */
     identifierBytes: 256,
   },

@@ -1,0 +1,21 @@
+import type { Bytes } from "../common/bytes.ts";
+import type { Result } from "../common/result.ts";
+import type { BloomFilter, FilterShape, HashPair } from "./bloom-filter.ts";
+import type { SdsMessage } from "./message.ts";
+
+/** How SDS messages stand on the wire. A channel uses the one layout of its profile, both ways. */
+export interface SdsLayout {
+  readonly name: "nim-sds" | "lip-109";
+  /** Milliseconds of one unit of Lamport time. */
+  readonly lamportUnitMs: number;
+  encode(message: SdsMessage): Bytes;
+  /** Never throws. Bytes of the message are views of `wire`. */
+  decode(wire: Uint8Array): Result<SdsMessage>;
+  /** What the positions of `messageId` in a filter follow from. */
+  hashPair(messageId: string): HashPair;
+  /** The filter that this layout sends for `identifiers` message ids. */
+  filterShape(identifiers: number): FilterShape;
+  encodeFilter(filter: BloomFilter): Bytes;
+  /** `undefined` where the filter makes no sense: the message counts all the same. Never throws. */
+  decodeFilter(bytes: Uint8Array): BloomFilter | undefined;
+}

@@ -1,0 +1,177 @@
+/**
+ * The layout of nim-sds, which the reference node sends: the fields of LIP-109 under other numbers, Lamport time in
+ * seconds, and a bloom filter that carries its parameters.
+ *
+ * It accepts and refuses what nim-sds does, except where nim-sds crashes: a Lamport timestamp of 2⁶³ or more is refused.
+ *
+ * Source: https://github.com/logos-messaging/nim-sds, `sds/protobuf.nim` and `sds/bloom.nim`
+ */
+import type { Bytes } from "../common/bytes.ts";
+import { EMPTY, fromUtf8, utf8 } from "../common/bytes.ts";
+import { type Field, ProtobufWriter, readFields } from "../common/protobuf.ts";
+import { err, ok, type Result } from "../common/result.ts";
+import { LIMITS } from "../limits.ts";
+import { BloomFilter, type FilterShape, filterShape, type HashPair } from "./bloom-filter.ts";
+import { farmHash64, type Hash64 } from "./farm-hash.ts";
+import type { SdsLayout } from "./layout.ts";
+import type { HistoryEntry, SdsMessage } from "./message.ts";
+
+const LAMPORT_END = 1n << 63n;
+const ERROR_RATE_UNIT = 1_000_000;
+
+export const nimLayout: SdsLayout = {
+  name: "nim-sds",
+  lamportUnitMs: 1000,
+  encode,
+  decode,
+  hashPair,
+  filterShape: adaptiveShape,
+  encodeFilter,
+  decodeFilter,
+};
+
+function encode(message: SdsMessage): Bytes {
+  const writer = new ProtobufWriter();
+  writer.string(1, message.messageId);
+  writer.varint(2, message.lamportTimestamp ?? 0n);
+  for (const entry of message.causalHistory) writer.bytes(3, encodeEntry(entry));
+  writer.string(4, message.channelId);
+  // Present even when empty: nim-sds refuses a message without content field.
+  writer.bytes(5, message.content);
+  writer.bytes(6, message.bloomFilter);
+  if (message.senderId !== "") writer.string(7, message.senderId);
+  for (const entry of message.repairRequest) writer.bytes(13, encodeEntry(entry));
+  return writer.finish();
+}
+
+function encodeEntry(entry: HistoryEntry): Bytes {
+  const writer = new ProtobufWriter();
+  writer.string(1, entry.messageId);
+  if (entry.retrievalHint && entry.retrievalHint.length > 0) writer.bytes(2, entry.retrievalHint);
+  if (entry.senderId) writer.string(3, entry.senderId);
+  return writer.finish();
+}
+
+function decode(wire: Uint8Array): Result<SdsMessage> {
+  const fields = readFields(wire);
+  if (!fields) return err("not a protobuf message");
+  let messageId: string | undefined;
+  let channelId: string | undefined;
+  let senderId: string | undefined = "";
+  let lamportTimestamp: bigint | undefined;
+  let content: Uint8Array | undefined;
+  let bloomFilter: Uint8Array = EMPTY;
+  const causalHistory: HistoryEntry[] = [];
+  const repairRequest: HistoryEntry[] = [];
+  for (const field of fields) {
+    if (field.kind === "varint" && field.number === 2) lamportTimestamp = field.value;
+    if (field.kind !== "bytes") continue;
+    switch (field.number) {
+      case 1:
+        messageId = fromUtf8(field.value);
+        break;
+      case 3:
+      case 13: {
+        const entry = decodeEntry(field.value);
+        if (!entry) return err("history entry without message id");
+        (field.number === 3 ? causalHistory : repairRequest).push(entry);
+        break;
+      }
+      case 4:
+        channelId = fromUtf8(field.value);
+        break;
+      case 5:
+        content = field.value;
+        break;
+      case 6:
+        bloomFilter = field.value;
+        break;
+      case 7:
+        senderId = fromUtf8(field.value);
+        break;
+    }
+  }
+  if (messageId === undefined) return err("no message id");
+  if (lamportTimestamp === undefined) return err("no Lamport timestamp");
+  if (lamportTimestamp >= LAMPORT_END) return err("Lamport timestamp out of range");
+  if (channelId === undefined) return err("no channel id");
+  if (content === undefined) return err("no content");
+  if (senderId === undefined) return err("sender id is not text");
+  return ok({ senderId, messageId, channelId, lamportTimestamp, causalHistory, bloomFilter, content, repairRequest });
+}
+
+function decodeEntry(bytes: Uint8Array): HistoryEntry | undefined {
+  const fields = readFields(bytes);
+  if (!fields) return undefined;
+  const messageId = textField(fields, 1);
+  if (messageId === undefined) return undefined;
+  const retrievalHint = bytesField(fields, 2);
+  const senderId = textField(fields, 3);
+  return {
+    messageId,
+    ...(retrievalHint && retrievalHint.length > 0 ? { retrievalHint } : {}),
+    ...(senderId ? { senderId } : {}),
+  };
+}
+
+/** As in protobuf generally, the last of several fields with one number counts. */
+function bytesField(fields: readonly Field[], number: number): Uint8Array | undefined {
+  const field = fields.findLast((each) => each.number === number && each.kind === "bytes");
+  return field?.kind === "bytes" ? field.value : undefined;
+}
+
+function textField(fields: readonly Field[], number: number): string | undefined {
+  const bytes = bytesField(fields, number);
+  return bytes && fromUtf8(bytes);
+}
+
+function numberField(fields: readonly Field[], number: number): number {
+  const field = fields.findLast((each) => each.number === number && each.kind === "varint");
+  return field?.kind === "varint" ? Number(field.value) : 0;
+}
+
+function hashPair(messageId: string): HashPair {
+  const a = absolute(farmHash64(utf8(messageId)));
+  const b = absolute(farmHash64(utf8(`${messageId} b`)));
+  return { aHigh: a.high, aLow: a.low, bHigh: b.high, bLow: b.low };
+}
+
+/** The magnitude of a hash read as a signed number. */
+function absolute(hash: Hash64): Hash64 {
+  if (hash.high < 0x80000000) return hash;
+  const low = (0x100000000 - hash.low) % 0x100000000;
+  return { high: (0xffffffff - hash.high + (hash.low === 0 ? 1 : 0)) >>> 0, low };
+}
+
+/** The parameters travel, so a filter is only as large as what it summarises asks for. */
+function adaptiveShape(identifiers: number): FilterShape {
+  const { filterErrorRate, filterMinCapacity, acknowledgementDoubt } = LIMITS.sds;
+  const { bits } = filterShape(1, filterErrorRate);
+  // One hit is to suffice as an acknowledgement, also by the second term of `BloomFilter.doubt`; half is kept in reserve.
+  const trustworthyBits = Math.sqrt((2 * 6 * identifiers) / acknowledgementDoubt);
+  return filterShape(Math.max(filterMinCapacity, identifiers, Math.ceil(trustworthyBits / bits)), filterErrorRate);
+}
+
+function encodeFilter(filter: BloomFilter): Bytes {
+  const { capacity, errorRate, hashes, bits } = filter.shape;
+  return new ProtobufWriter()
+    .bytes(1, filter.bytes)
+    .varint(2, capacity)
+    .varint(3, Math.floor(errorRate * ERROR_RATE_UNIT))
+    .varint(4, hashes)
+    .varint(5, bits)
+    .finish();
+}
+
+function decodeFilter(bytes: Uint8Array): BloomFilter | undefined {
+  const fields = readFields(bytes);
+  const words = fields && bytesField(fields, 1);
+  if (!words) return undefined;
+  const shape: FilterShape = {
+    capacity: numberField(fields, 2),
+    errorRate: numberField(fields, 3) / ERROR_RATE_UNIT,
+    hashes: numberField(fields, 4),
+    bits: numberField(fields, 5),
+  };
+  return BloomFilter.of(shape, words);
+}

@@ -7,7 +7,7 @@
  * Source: https://protobuf.dev/programming-guides/encoding/
  */
 import type { Bytes } from "./bytes.ts";
-import { concat, utf8 } from "./bytes.ts";
+import { utf8 } from "./bytes.ts";
 
 const WIRE_VARINT = 0;
 const WIRE_FIXED64 = 1;
@@ -16,6 +16,7 @@ const WIRE_FIXED32 = 5;
 const MAX_FIELD_NUMBER = 2 ** 29 - 1;
 /** A varint of 64 bits has at most ten bytes. */
 const MAX_VARINT_BYTES = 10;
+const TWO_32 = 2 ** 32;
 
 export type Field =
   | { readonly number: number; readonly kind: "varint"; readonly value: bigint }
@@ -25,33 +26,32 @@ export type Field =
 /** The fields of a message in the order of the wire, or `undefined` where the bytes are not a message. */
 export function readFields(message: Uint8Array): readonly Field[] | undefined {
   const fields: Field[] = [];
-  const cursor = { at: 0 };
+  const cursor = new Cursor(message);
   while (cursor.at < message.length) {
-    const tag = readVarint(message, cursor);
-    if (tag === undefined) return undefined;
-    const number = Number(tag >> 3n);
+    if (!cursor.readVarint()) return undefined;
+    // The tag: three bits of wire type below the field number.
+    const wireType = cursor.low & 7;
+    const number = cursor.high * (TWO_32 / 8) + (cursor.low >>> 3);
     if (number < 1 || number > MAX_FIELD_NUMBER) return undefined;
-    switch (Number(tag & 7n)) {
+    switch (wireType) {
       case WIRE_VARINT: {
-        const value = readVarint(message, cursor);
-        if (value === undefined) return undefined;
-        fields.push({ number, kind: "varint", value });
+        if (!cursor.readVarint()) return undefined;
+        fields.push({ number, kind: "varint", value: cursor.value() });
         break;
       }
       case WIRE_BYTES: {
-        const length = readVarint(message, cursor);
-        if (length === undefined || length > BigInt(message.length - cursor.at)) return undefined;
-        const end = cursor.at + Number(length);
-        fields.push({ number, kind: "bytes", value: message.subarray(cursor.at, end) });
-        cursor.at = end;
+        if (!cursor.readVarint()) return undefined;
+        // Exact where it matters: a length beyond 2⁵³ is beyond every message, rounded or not.
+        const value = cursor.take(cursor.high * TWO_32 + cursor.low);
+        if (value === undefined) return undefined;
+        fields.push({ number, kind: "bytes", value });
         break;
       }
       case WIRE_FIXED64:
       case WIRE_FIXED32: {
-        const end = cursor.at + ((tag & 7n) === BigInt(WIRE_FIXED64) ? 8 : 4);
-        if (end > message.length) return undefined;
-        fields.push({ number, kind: "fixed", value: message.subarray(cursor.at, end) });
-        cursor.at = end;
+        const value = cursor.take(wireType === WIRE_FIXED64 ? 8 : 4);
+        if (value === undefined) return undefined;
+        fields.push({ number, kind: "fixed", value });
         break;
       }
       default:
@@ -61,35 +61,78 @@ export function readFields(message: Uint8Array): readonly Field[] | undefined {
   return fields;
 }
 
-function readVarint(bytes: Uint8Array, cursor: { at: number }): bigint | undefined {
-  let low = 0;
-  let high = 0n;
-  for (let i = 0; i < MAX_VARINT_BYTES; i++) {
-    const byte = bytes[cursor.at];
-    if (byte === undefined) return undefined;
-    cursor.at++;
-    // Four groups of seven bits fit a plain number; nearly every varint ends there, without touching a bigint.
-    if (i < 4) low |= (byte & 0x7f) << (7 * i);
-    else high |= BigInt(byte & 0x7f) << BigInt(7 * i);
-    if (byte < 0x80) {
-      const value = high | BigInt(low);
-      return value < 1n << 64n ? value : undefined;
-    }
+/**
+ * A place in the bytes, and the varint read last as two unsigned halves of 32 bits: tags and lengths, the most of what
+ * is read, then never become a bigint.
+ */
+class Cursor {
+  at = 0;
+  low = 0;
+  high = 0;
+  readonly #bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
   }
-  return undefined;
+
+  /** False where the bytes end within the varint, or where it does not fit 64 bits. */
+  readVarint(): boolean {
+    let low = 0;
+    let high = 0;
+    for (let i = 0; i < MAX_VARINT_BYTES; i++) {
+      const byte = this.#bytes[this.at];
+      if (byte === undefined) return false;
+      this.at++;
+      const group = byte & 0x7f;
+      const shift = 7 * i;
+      if (shift < 28) low |= group << shift;
+      else if (shift === 28) {
+        // The fifth group straddles the halves: four bits below, three above.
+        low |= group << 28;
+        high = group >>> 4;
+      } else high |= group << (shift - 32);
+      if (byte < 0x80) {
+        this.low = low >>> 0;
+        this.high = high >>> 0;
+        // Of the tenth group one bit is left: 9 · 7 + 1 = 64.
+        return i < MAX_VARINT_BYTES - 1 || group <= 1;
+      }
+    }
+    return false;
+  }
+
+  value(): bigint {
+    return this.high === 0 ? BigInt(this.low) : (BigInt(this.high) << 32n) | BigInt(this.low);
+  }
+
+  /** A view of the next `length` bytes, or `undefined` where there are fewer. */
+  take(length: number): Uint8Array | undefined {
+    if (length > this.#bytes.length - this.at) return undefined;
+    const taken = this.#bytes.subarray(this.at, this.at + length);
+    this.at += length;
+    return taken;
+  }
 }
 
 /** Writes one message. Fields stand in the order of the calls. */
 export class ProtobufWriter {
-  readonly #parts: Uint8Array[] = [];
+  #buffer: Bytes = new Uint8Array(256);
+  #length = 0;
 
+  /** A negative value is written as its two's complement of 64 bits, as `int64` is. */
   varint(field: number, value: number | bigint): this {
-    this.#parts.push(varintBytes((BigInt(field) << 3n) | BigInt(WIRE_VARINT)), varintBytes(BigInt(value)));
+    this.#reserve(2 * MAX_VARINT_BYTES);
+    this.#push(field * 8 + WIRE_VARINT);
+    this.#push(value);
     return this;
   }
 
   bytes(field: number, value: Uint8Array): this {
-    this.#parts.push(varintBytes((BigInt(field) << 3n) | BigInt(WIRE_BYTES)), varintBytes(BigInt(value.length)), value);
+    this.#reserve(2 * MAX_VARINT_BYTES + value.length);
+    this.#push(field * 8 + WIRE_BYTES);
+    this.#push(value.length);
+    this.#buffer.set(value, this.#length);
+    this.#length += value.length;
     return this;
   }
 
@@ -98,17 +141,27 @@ export class ProtobufWriter {
   }
 
   finish(): Bytes {
-    return concat(...this.#parts);
+    return this.#buffer.slice(0, this.#length);
   }
-}
 
-function varintBytes(value: bigint): Uint8Array {
-  let rest = BigInt.asUintN(64, value);
-  const bytes: number[] = [];
-  while (rest >= 0x80n) {
-    bytes.push(Number(rest & 0x7fn) | 0x80);
-    rest >>= 7n;
+  #reserve(bytes: number): void {
+    const needed = this.#length + bytes;
+    if (needed <= this.#buffer.length) return;
+    const grown = new Uint8Array(Math.max(needed, 2 * this.#buffer.length));
+    grown.set(this.#buffer.subarray(0, this.#length));
+    this.#buffer = grown;
   }
-  bytes.push(Number(rest));
-  return Uint8Array.from(bytes);
+
+  /** Appends a varint; the room for it was reserved. */
+  #push(value: number | bigint): void {
+    let rest: number;
+    if (typeof value === "number" && value >= 0 && value < TWO_32) rest = value;
+    else {
+      let wide = BigInt.asUintN(64, BigInt(value));
+      for (; wide >= 0x80n; wide >>= 7n) this.#buffer[this.#length++] = Number(wide & 0x7fn) | 0x80;
+      rest = Number(wide);
+    }
+    for (; rest >= 0x80; rest >>>= 7) this.#buffer[this.#length++] = (rest & 0x7f) | 0x80;
+    this.#buffer[this.#length++] = rest;
+  }
 }

@@ -1,0 +1,12 @@
+import type { CommandError } from "./background-link.ts";
+import { t } from "./i18n.ts";
+
+/** What a command did, for the person who gave it. */
+export interface NoticeText {
+  readonly tone: "done" | "failed";
+  readonly text: string;
+}
+
+export function errorWords(error: CommandError): string {
+  return error.kind === "timeout" ? t("commandTimeout") : t("commandFailed", error.reason);
+}

@@ -153,6 +153,9 @@ function decodeLegacyRequest(rpc: Uint8Array): Result<LegacyRequest, DecodeError
 }
 
 function legacyResponse(requestId: string, success: boolean, info: string): Uint8Array {
-  const response = new ProtobufWriter().varint(1, success ? 1 : 0).string(2, info).finish();
+  const response = new ProtobufWriter()
+    .varint(1, success ? 1 : 0)
+    .string(2, info)
+    .finish();
   return new ProtobufWriter().string(1, requestId).bytes(3, response).finish();
 }

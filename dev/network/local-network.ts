@@ -1,8 +1,6 @@
-import { generateKeyPairFromSeed } from "@libp2p/crypto/keys";
-import { sha256 } from "@noble/hashes/sha2.js";
-import { utf8 } from "../../src/common/bytes.ts";
 import type { Clock } from "../../src/common/clock.ts";
 import { systemClock } from "../../src/common/clock.ts";
+import { identityFrom } from "./identity.ts";
 import { ServiceNode } from "./service-node.ts";
 
 /** The cluster and the shards of the local network, where nothing else is asked for. */
@@ -45,7 +43,7 @@ export async function startLocalNetwork(options: LocalNetworkOptions = {}): Prom
     const node: ServiceNode = new ServiceNode({
       sharding: { clusterId, shards },
       clock,
-      privateKey: await generateKeyPairFromSeed("Ed25519", sha256(utf8(`${identitySeed}/${i}`))),
+      privateKey: await identityFrom(`${identitySeed}/${i}`),
       port: port === 0 ? 0 : port + i,
       limits,
       neighbours: () => nodes.filter((other) => other !== node && other.running),

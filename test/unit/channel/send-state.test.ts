@@ -27,7 +27,7 @@ describe("send state machine", () => {
   test("C33 a request of several segments is final only when all of them are, and then once", () => {
     const { state, accept } = setUp();
     const entries = accept("r", 3);
-    entries.forEach((entry, index) => state.onDispatched(entry, `m${index}`));
+    for (const [index, entry] of entries.entries()) state.onDispatched(entry, `m${index}`);
     expect(state.onMessageSent("m0")).toEqual([]);
     expect(state.onMessageSent("m2")).toEqual([]);
     expect(state.info("r")).toMatchObject({ state: "sending", segments: { total: 3, confirmed: 2 } });

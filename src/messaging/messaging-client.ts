@@ -1,0 +1,167 @@
+/** The Messaging API, LIP-168: the send service and the receive service over one set of service nodes. */
+import type {
+  ConnectionStatus,
+  MessageEnvelope,
+  MessagingClient,
+  MessagingListener,
+  MessagingRequestId,
+  Storage,
+  TopicHealth,
+} from "../channel/ports.ts";
+import type { Clock } from "../common/clock.ts";
+import { err, type Result } from "../common/result.ts";
+import type { Journal } from "../common/table.ts";
+import type { Transactor } from "../common/transactor.ts";
+import { LIMITS } from "../limits.ts";
+import { pubsubTopicOf, shardOf } from "./content-topic.ts";
+import { MessagingTables } from "./messaging-tables.ts";
+import type { NetworkConfig } from "./network-config.ts";
+import { currentIdentity } from "./node-identity.ts";
+import { ReceiveService } from "./receive-service.ts";
+import { SendService } from "./send-service.ts";
+import type { ServiceNodes } from "./service-nodes.ts";
+import { Teller } from "./teller.ts";
+import { WakuServiceNodes } from "./waku-service-nodes.ts";
+
+/** Peers of each service that make a connection whole, and filter nodes that make a topic's health sufficient. */
+const ENOUGH = 2;
+/** What connection health is told under: no request and no topic has this name. */
+const HEALTH_SUBJECT = "health";
+
+export interface MessagingClientParts {
+  readonly tables: MessagingTables;
+  readonly transactor: Transactor;
+  readonly nodes: ServiceNodes;
+  readonly clock: Clock;
+  readonly network: NetworkConfig;
+  /** A new identifier, unique across restarts. */
+  readonly newId: () => string;
+}
+
+class Client implements MessagingClient {
+  readonly #nodes: ServiceNodes;
+  readonly #network: NetworkConfig;
+  readonly #teller = new Teller();
+  readonly #sending: SendService;
+  readonly #receiving: ReceiveService;
+  #toldHealth = "";
+  #running = false;
+
+  constructor(parts: MessagingClientParts) {
+    this.#nodes = parts.nodes;
+    this.#network = parts.network;
+    this.#sending = new SendService({ ...parts, teller: this.#teller });
+    this.#receiving = new ReceiveService({ ...parts, teller: this.#teller, onHealth: () => this.#tellHealth() });
+    this.#nodes.listen({
+      onPush: (_, pubsubTopic, message) => this.#receiving.onPush(pubsubTopic, message),
+      onPeersChanged: () => {
+        this.#sending.step();
+        this.#receiving.peersChanged();
+        this.#tellHealth();
+      },
+    });
+  }
+
+  listen(listener: MessagingListener): void {
+    this.#teller.listen(listener);
+  }
+
+  async start(): Promise<void> {
+    this.#running = true;
+    await this.#nodes.start();
+    this.#sending.start();
+    this.#receiving.start();
+  }
+
+  async stop(): Promise<void> {
+    this.#running = false;
+    this.#sending.stop();
+    this.#receiving.stop();
+    await this.#nodes.stop();
+  }
+
+  async send(envelope: MessageEnvelope, idempotencyKey: string): Promise<Result<MessagingRequestId>> {
+    const topic = this.#pubsubTopic(envelope.contentTopic);
+    if (!topic.ok) return err(`Failed to auto-subscribe to content topic before sending: ${topic.error}`);
+    if (envelope.meta.length > LIMITS.messaging.metaBytes)
+      return err(`meta of ${envelope.meta.length} bytes exceeds the maximum of ${LIMITS.messaging.metaBytes}`);
+    return this.#sending.send(envelope, topic.value, idempotencyKey);
+  }
+
+  async subscribe(contentTopic: string): Promise<void> {
+    const topic = this.#pubsubTopic(contentTopic);
+    if (!topic.ok) throw new Error(topic.error);
+    await this.#receiving.subscribe(contentTopic, topic.value);
+  }
+
+  async unsubscribe(contentTopic: string): Promise<void> {
+    this.#receiving.unsubscribe(contentTopic);
+  }
+
+  /** As the reference tells it for an edge node: by the services that it needs. */
+  connectionStatus(): ConnectionStatus {
+    const { lightpush, filter, store } = this.peers();
+    const fewest = Math.min(lightpush, filter, store);
+    if (fewest === 0) return "Disconnected";
+    return fewest >= ENOUGH ? "Connected" : "PartiallyConnected";
+  }
+
+  topicHealth(contentTopic: string): TopicHealth {
+    const nodes = this.#receiving.filterNodes(contentTopic);
+    if (nodes === undefined) return "NOT_SUBSCRIBED";
+    if (nodes === 0) return "UNHEALTHY";
+    return nodes >= ENOUGH ? "SUFFICIENTLY_HEALTHY" : "MINIMALLY_HEALTHY";
+  }
+
+  peers(): { readonly lightpush: number; readonly filter: number; readonly store: number } {
+    return {
+      lightpush: this.#nodes.peers("lightpush").length,
+      filter: this.#nodes.peers("filter").length,
+      store: this.#nodes.peers("store").length,
+    };
+  }
+
+  #pubsubTopic(contentTopic: string): Result<string> {
+    const shard = shardOf(contentTopic, this.#network.shards);
+    return shard.ok ? { ok: true, value: pubsubTopicOf(this.#network.clusterId, shard.value) } : shard;
+  }
+
+  #tellHealth(): void {
+    if (!this.#running) return;
+    const topics = [...this.#receiving.topics()].map((topic) => [topic, this.topicHealth(topic)]);
+    const health = JSON.stringify([this.connectionStatus(), this.peers(), topics]);
+    if (health === this.#toldHealth) return;
+    this.#toldHealth = health;
+    void this.#teller.tell(HEALTH_SUBJECT, { type: "health" });
+  }
+}
+
+/** The client over given service nodes. `tables` hold what earlier runs left. */
+export function createMessagingClient(parts: MessagingClientParts): MessagingClient {
+  return new Client(parts);
+}
+
+export interface WakuMessagingOptions {
+  readonly storage: Storage;
+  readonly journal: Journal;
+  readonly transactor: Transactor;
+  readonly clock: Clock;
+  readonly network: NetworkConfig;
+}
+
+/** The client over the Waku network, resuming from what `storage` holds. To change the network, stop it and make another. */
+export async function createWakuMessaging(options: WakuMessagingOptions): Promise<MessagingClient> {
+  const { storage, journal, transactor, clock, network } = options;
+  const tables = await MessagingTables.load(storage, journal);
+  const stored = tables.identity;
+  const identity = await currentIdentity(stored, clock.now());
+  if (identity !== stored) await transactor.run(() => tables.putIdentity(identity));
+  return createMessagingClient({
+    tables,
+    transactor,
+    nodes: new WakuServiceNodes(network, identity.privateKey, clock),
+    clock,
+    network,
+    newId: () => crypto.randomUUID(),
+  });
+}

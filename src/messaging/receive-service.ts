@@ -1,0 +1,246 @@
+/**
+ * The receive service: what filter nodes push, and what stores have of the time in between, each message once.
+ *
+ * A topic's row `{ at }` says up to where everything was handled. It moves only after a look in a store, so a message
+ * that the filter lost is found by the next one, and only after the listener made durable what was found; a worker may
+ * die anywhere and goes on from there.
+ */
+import type { MessageHash, ReceivedMessage } from "../channel/ports.ts";
+import { toHex } from "../common/bytes.ts";
+import type { Clock } from "../common/clock.ts";
+import type { Transactor } from "../common/transactor.ts";
+import { LIMITS } from "../limits.ts";
+import { FilterSubscriptions } from "./filter-subscriptions.ts";
+import type { MessagingTables } from "./messaging-tables.ts";
+import { PeerHealth } from "./peer-health.ts";
+import type { ServiceNodes } from "./service-nodes.ts";
+import { catchUp } from "./store-catch-up.ts";
+import type { Teller } from "./teller.ts";
+import { type Intake, TopicIntake } from "./topic-intake.ts";
+import { messageHash, milliseconds, type WakuMessage } from "./waku-message.ts";
+
+interface Topic {
+  readonly contentTopic: string;
+  readonly pubsubTopic: string;
+  readonly intake: TopicIntake;
+  /** A look in the store is under way; another one is wanted after it. */
+  looking: boolean;
+  again: boolean;
+  /** How many filter nodes served it when that last changed. */
+  served: number;
+  cancelTimer: (() => void) | undefined;
+}
+
+interface Seen {
+  readonly at: number;
+  readonly outcome: Promise<Intake>;
+}
+
+export interface ReceiveServiceParts {
+  readonly tables: MessagingTables;
+  readonly transactor: Transactor;
+  readonly nodes: ServiceNodes;
+  readonly clock: Clock;
+  readonly teller: Teller;
+  /** The number of filter nodes of some topic changed. */
+  readonly onHealth: () => void;
+}
+
+export class ReceiveService {
+  readonly #tables: MessagingTables;
+  readonly #transactor: Transactor;
+  readonly #nodes: ServiceNodes;
+  readonly #clock: Clock;
+  readonly #teller: Teller;
+  readonly #onHealth: () => void;
+  readonly #filter: FilterSubscriptions;
+  readonly #topics = new Map<string, Topic>();
+  /** By hash, oldest first. */
+  readonly #seen = new Map<MessageHash, Seen>();
+  readonly #storeHealth = new PeerHealth();
+  #stores = 0;
+  #running = false;
+
+  constructor(parts: ReceiveServiceParts) {
+    this.#tables = parts.tables;
+    this.#transactor = parts.transactor;
+    this.#nodes = parts.nodes;
+    this.#clock = parts.clock;
+    this.#teller = parts.teller;
+    this.#onHealth = parts.onHealth;
+    this.#filter = new FilterSubscriptions(this.#nodes, this.#clock, (contentTopic) => this.#served(contentTopic));
+  }
+
+  start(): void {
+    this.#running = true;
+    this.#filter.start();
+    this.peersChanged();
+  }
+
+  stop(): void {
+    this.#running = false;
+    this.#filter.stop();
+    for (const topic of this.#topics.values()) topic.cancelTimer?.();
+  }
+
+  async subscribe(contentTopic: string, pubsubTopic: string): Promise<void> {
+    if (this.#topics.has(contentTopic)) return;
+    this.#topics.set(contentTopic, {
+      contentTopic,
+      pubsubTopic,
+      intake: new TopicIntake((message) => this.#teller.tell(contentTopic, { type: "received", message })),
+      looking: false,
+      again: false,
+      served: 0,
+      cancelTimer: undefined,
+    });
+    if (!this.#tables.topics.has(contentTopic)) {
+      const at = this.#clock.now() - LIMITS.messaging.catchUpNewTopicMs;
+      await this.#transactor.run(() => this.#tables.topics.put(contentTopic, { at }));
+    }
+    this.#filter.add(contentTopic, pubsubTopic);
+    this.#look(contentTopic);
+    this.#onHealth();
+  }
+
+  unsubscribe(contentTopic: string): void {
+    const topic = this.#topics.get(contentTopic);
+    if (!topic) return;
+    topic.cancelTimer?.();
+    this.#topics.delete(contentTopic);
+    this.#filter.remove(contentTopic);
+    this.#onHealth();
+  }
+
+  /** Filter nodes that serve the topic, or `undefined` where it is not subscribed. */
+  filterNodes(contentTopic: string): number | undefined {
+    return this.#topics.has(contentTopic) ? this.#filter.nodesFor(contentTopic) : undefined;
+  }
+
+  topics(): IterableIterator<string> {
+    return this.#topics.keys();
+  }
+
+  onPush(pubsubTopic: string, message: WakuMessage): void {
+    const topic = this.#topics.get(message.contentTopic);
+    if (!this.#running || !topic || topic.pubsubTopic !== pubsubTopic) return;
+    const hash = toHex(messageHash(pubsubTopic, message));
+    if (this.#seen.has(hash)) return;
+    void this.#take(topic, hash, message).then((outcome) => {
+      // It is still in the store, from where it comes once the listener can take it.
+      if (outcome !== "handled") this.#lookLater(topic);
+    });
+  }
+
+  peersChanged(): void {
+    if (!this.#running) return;
+    this.#filter.step();
+    const stores = this.#nodes.peers("store").length;
+    const reconnected = stores > 0 && this.#stores === 0;
+    this.#stores = stores;
+    if (reconnected) for (const contentTopic of this.#topics.keys()) this.#look(contentTopic);
+  }
+
+  /** The first filter node is back: what was published meanwhile is in the stores. */
+  #served(contentTopic: string): void {
+    const topic = this.#topics.get(contentTopic);
+    if (topic) {
+      const before = topic.served;
+      topic.served = this.#filter.nodesFor(contentTopic);
+      if (before === 0 && topic.served > 0) this.#look(contentTopic);
+    }
+    this.#onHealth();
+  }
+
+  #take(topic: Topic, hash: MessageHash, message: WakuMessage): Promise<Intake> {
+    const received: ReceivedMessage = {
+      contentTopic: message.contentTopic,
+      payload: message.payload,
+      meta: message.meta,
+      ephemeral: message.ephemeral,
+      timestamp: milliseconds(message.timestamp),
+      messageHash: hash,
+    };
+    const outcome = topic.intake.offer(received).then((intake) => {
+      if (intake !== "handled") this.#seen.delete(hash);
+      return intake;
+    });
+    this.#seen.set(hash, { at: this.#clock.now(), outcome });
+    this.#forgetSeen();
+    return outcome;
+  }
+
+  #forgetSeen(): void {
+    const oldest = this.#clock.now() - LIMITS.messaging.dedupeMs;
+    for (const [hash, { at }] of this.#seen) {
+      if (at >= oldest && this.#seen.size <= LIMITS.messaging.dedupeHashes) return;
+      this.#seen.delete(hash);
+    }
+  }
+
+  /** Looks in a store now; if that is under way already, once more after it. */
+  #look(contentTopic: string): void {
+    const topic = this.#topics.get(contentTopic);
+    if (!this.#running || !topic) return;
+    if (topic.looking) {
+      topic.again = true;
+      return;
+    }
+    topic.cancelTimer?.();
+    topic.looking = true;
+    topic.again = false;
+    const finish = (done: boolean) => {
+      topic.looking = false;
+      if (!this.#running || this.#topics.get(contentTopic) !== topic) return;
+      if (topic.again) this.#look(contentTopic);
+      else if (done) this.#wake(topic, LIMITS.messaging.catchUpEveryMs);
+      else this.#lookLater(topic);
+    };
+    this.#catchUp(topic).then(finish, () => finish(false));
+  }
+
+  #lookLater(topic: Topic): void {
+    if (topic.looking) topic.again = true;
+    else this.#wake(topic, LIMITS.messaging.catchUpRetryMs);
+  }
+
+  #wake(topic: Topic, delayMs: number): void {
+    topic.cancelTimer?.();
+    topic.cancelTimer = this.#clock.after(delayMs, () => this.#look(topic.contentTopic));
+  }
+
+  /** Whether everything up to now was handled. */
+  async #catchUp(topic: Topic): Promise<boolean> {
+    const { contentTopic, pubsubTopic } = topic;
+    const now = this.#clock.now();
+    const row = this.#tables.topics.get(contentTopic);
+    const [store] = this.#storeHealth.order(this.#nodes.peers("store", pubsubTopic), now);
+    if (!row || store === undefined) return false;
+    const overlap = LIMITS.messaging.catchUpOverlapMs;
+    const result = await catchUp(
+      {
+        nodes: this.#nodes,
+        store,
+        pubsubTopic,
+        contentTopic,
+        known: async (hash) => (await this.#seen.get(hash)?.outcome) === "handled",
+        take: async (hash, message) => {
+          const outcome = await (this.#seen.get(hash)?.outcome ?? this.#take(topic, hash, message));
+          return outcome === "handled";
+        },
+        progress: (at) => this.#progress(contentTopic, Math.min(at, now)),
+      },
+      row.at - overlap,
+      // Senders' clocks may be ahead as far as stores accept it.
+      now + overlap,
+    );
+    if (result.ok) this.#storeHealth.answered(store);
+    else this.#storeHealth.failed(store, this.#clock.now());
+    return result.ok;
+  }
+
+  async #progress(contentTopic: string, at: number): Promise<void> {
+    const row = this.#tables.topics.get(contentTopic);
+    if (row && row.at < at) await this.#transactor.run(() => this.#tables.topics.put(contentTopic, { at }));
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * Catch-up: what a store node has of one content topic within a time, oldest first. Hashes are asked for first, and only
+ * messages that are not known yet are fetched (P2P-RELIABILITY, store-based reliability for receiving).
+ */
+import type { MessageHash } from "../channel/ports.ts";
+import { toHex } from "../common/bytes.ts";
+import { err, ok, type Result } from "../common/result.ts";
+import { LIMITS } from "../limits.ts";
+import type { PeerName, ServiceNodes, StoreAnswer, StoreQuery } from "./service-nodes.ts";
+import { messageHash, milliseconds, type WakuMessage } from "./waku-message.ts";
+
+export interface CatchUp {
+  readonly nodes: ServiceNodes;
+  readonly store: PeerName;
+  readonly pubsubTopic: string;
+  readonly contentTopic: string;
+  /** Whether the message was received before; resolves once it is settled what became of it. */
+  readonly known: (hash: MessageHash) => Promise<boolean>;
+  /** Takes one message; resolves `true` once it is handled. */
+  readonly take: (hash: MessageHash, message: WakuMessage) => Promise<boolean>;
+  /** Everything up to this time was handled: milliseconds since the Unix epoch. */
+  readonly progress: (at: number) => Promise<void>;
+}
+
+const STORE_OK = 200;
+
+/** Walks from `from` to `to` (milliseconds, inclusive). An error leaves the walk where `progress` last was. */
+export async function catchUp(parts: CatchUp, from: number, to: number): Promise<Result<void>> {
+  for (let start = from; start <= to; start += LIMITS.messaging.catchUpWindowMs) {
+    const end = Math.min(to, start + LIMITS.messaging.catchUpWindowMs);
+    const walked = await walkWindow(parts, start, end);
+    if (!walked.ok) return walked;
+    await parts.progress(end);
+  }
+  return ok(undefined);
+}
+
+async function walkWindow(parts: CatchUp, from: number, to: number): Promise<Result<void>> {
+  const { pubsubTopic, contentTopic } = parts;
+  const topic = { pubsubTopic, contentTopic, from, to };
+  let cursor: StoreAnswer["cursor"];
+  for (;;) {
+    const page = await query(parts, { topic, includeData: false, ...(cursor && { cursor }) });
+    if (!page.ok) return page;
+    const missing: MessageHash[] = [];
+    for (const { hash } of page.value.messages) if (!(await parts.known(hash))) missing.push(hash);
+    const fetched = await fetch(parts, missing);
+    if (!fetched.ok) return fetched;
+    cursor = page.value.cursor;
+    if (!cursor || page.value.messages.length === 0) return ok(undefined);
+    if (fetched.value > from) await parts.progress(Math.min(fetched.value, to));
+  }
+}
+
+/** Fetches and hands over messages by hash; the value is the newest timestamp among them, or 0. */
+async function fetch(parts: CatchUp, hashes: readonly MessageHash[]): Promise<Result<number>> {
+  let newest = 0;
+  for (let i = 0; i < hashes.length; i += LIMITS.messaging.storeFetch) {
+    const wanted = hashes.slice(i, i + LIMITS.messaging.storeFetch);
+    const answer = await query(parts, { hashes: wanted, includeData: true });
+    if (!answer.ok) return answer;
+    const found = new Map(answer.value.messages.map(({ hash, message }) => [hash, message]));
+    for (const hash of wanted) {
+      const message = found.get(hash);
+      if (!message) return err("a store node does not return what it lists");
+      // What does not hash to its own name was made up or damaged on the way, and is nobody's message.
+      if (message.contentTopic !== parts.contentTopic) continue;
+      if (toHex(messageHash(parts.pubsubTopic, message)) !== hash) continue;
+      if (!(await parts.take(hash, message))) return err("a message could not be handled");
+      newest = Math.max(newest, milliseconds(message.timestamp));
+    }
+  }
+  return ok(newest);
+}
+
+async function query(parts: CatchUp, storeQuery: StoreQuery): Promise<Result<StoreAnswer>> {
+  const answer = await parts.nodes.storeQuery(parts.store, storeQuery);
+  if (!answer.ok) return answer;
+  return answer.value.status === STORE_OK ? answer : err(answer.value.statusText || `status ${answer.value.status}`);
+}

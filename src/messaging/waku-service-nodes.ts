@@ -1,0 +1,342 @@
+/**
+ * Service nodes over libp2p: one stream per request, read to its end, with the node's own status.
+ *
+ * WAKU2-LIGHTPUSH v3, 12/WAKU2-FILTER v2, WAKU2-STORE v3, 66/WAKU2-METADATA.
+ */
+import { multiaddr } from "@multiformats/multiaddr";
+import type { Libp2p } from "@waku/interfaces";
+import { proto_filter_v2, proto_lightpush, proto_metadata, proto_store } from "@waku/proto";
+import type { WakuNode } from "@waku/sdk";
+import { type Bytes, EMPTY, fromHex, ownBytes, toHex } from "../common/bytes.ts";
+import type { Clock } from "../common/clock.ts";
+import { err, ok, type Result, reasonOf } from "../common/result.ts";
+import { LIMITS } from "../limits.ts";
+import { shardOfPubsubTopic } from "./content-topic.ts";
+import { FrameReader, lengthPrefixed } from "./length-prefix.ts";
+import type { NetworkConfig } from "./network-config.ts";
+import type {
+  Answer,
+  LightpushAnswer,
+  PeerName,
+  Service,
+  ServiceNodes,
+  ServiceNodesListener,
+  StoreAnswer,
+  StoredMessage,
+  StoreQuery,
+} from "./service-nodes.ts";
+import { nanoseconds, type WakuMessage } from "./waku-message.ts";
+import { fromWire, toWire } from "./waku-message-codec.ts";
+import { createWakuNode } from "./waku-node.ts";
+
+const CODECS = {
+  lightpush: "/vac/waku/lightpush/3.0.0",
+  filter: "/vac/waku/filter-subscribe/2.0.0-beta1",
+  store: "/vac/waku/store-query/3.0.0",
+} as const satisfies Record<Service, string>;
+const FILTER_PUSH = "/vac/waku/filter-push/2.0.0-beta1";
+const METADATA = "/vac/waku/metadata/1.0.0";
+/** Filter push streams open at once: a node uses one per connection, and reconnects may leave a few behind. */
+const PUSH_STREAMS = 100;
+
+type Connection = ReturnType<Libp2p["getConnections"]>[number];
+type PeerId = Connection["remotePeer"];
+
+interface ServicePeer {
+  readonly protocols: ReadonlySet<string>;
+  /** Where the peer named none, it is taken to serve all. */
+  readonly shards: ReadonlySet<number> | undefined;
+}
+
+/** An address that the configuration names, kept connected. */
+interface KnownAddress {
+  readonly address: string;
+  peer: PeerName | undefined;
+  retryMs: number;
+  cancelRetry: (() => void) | undefined;
+}
+
+export class WakuServiceNodes implements ServiceNodes {
+  readonly #network: NetworkConfig;
+  readonly #privateKey: Bytes;
+  readonly #clock: Clock;
+  readonly #peers = new Map<PeerName, ServicePeer>();
+  readonly #addresses: KnownAddress[];
+  #listener: ServiceNodesListener | undefined;
+  #node: WakuNode | undefined;
+  #stopped = false;
+
+  constructor(network: NetworkConfig, privateKey: Bytes, clock: Clock) {
+    this.#network = network;
+    this.#privateKey = privateKey;
+    this.#clock = clock;
+    this.#addresses = network.bootstrap
+      .filter((address) => address.startsWith("/"))
+      .map((address) => ({ address, peer: undefined, retryMs: LIMITS.messaging.dialRetryMs, cancelRetry: undefined }));
+  }
+
+  listen(listener: ServiceNodesListener): void {
+    this.#listener = listener;
+  }
+
+  async start(): Promise<void> {
+    const node = await createWakuNode(this.#network, this.#privateKey);
+    this.#node = node;
+    const libp2p = node.libp2p;
+    libp2p.addEventListener("peer:identify", ({ detail }) => void this.#assess(detail.peerId, detail.protocols));
+    libp2p.addEventListener("peer:update", ({ detail }) => this.#refresh(detail.peer.id, detail.peer.protocols));
+    libp2p.addEventListener("peer:disconnect", ({ detail }) => this.#forget(detail));
+    await libp2p.handle(
+      FILTER_PUSH,
+      ({ stream, connection }) => void this.#readPushes(stream.source, connection.remotePeer.toString()),
+      { maxInboundStreams: PUSH_STREAMS },
+    );
+    await node.start();
+    for (const known of this.#addresses) void this.#dial(known);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const known of this.#addresses) known.cancelRetry?.();
+    this.#peers.clear();
+    await this.#node?.stop();
+  }
+
+  peers(service: Service, pubsubTopic?: string): readonly PeerName[] {
+    const shard = pubsubTopic === undefined ? undefined : shardOfPubsubTopic(this.#network.clusterId, pubsubTopic);
+    const names: PeerName[] = [];
+    for (const [name, peer] of this.#peers) {
+      if (!peer.protocols.has(CODECS[service])) continue;
+      if (shard !== undefined && peer.shards && !peer.shards.has(shard)) continue;
+      names.push(name);
+    }
+    return names;
+  }
+
+  async lightpush(peer: PeerName, pubsubTopic: string, message: WakuMessage): Promise<Result<LightpushAnswer>> {
+    const request = proto_lightpush.LightPushRequestV3.encode({
+      requestId: crypto.randomUUID(),
+      pubsubTopic,
+      message: toWire(message),
+    });
+    return this.#ask(peer, CODECS.lightpush, request, (bytes) => {
+      const answer = proto_lightpush.LightPushResponseV3.decode(bytes);
+      return {
+        status: answer.statusCode,
+        statusText: answer.statusDesc ?? "",
+        relayPeerCount: answer.relayPeerCount ?? 0,
+      };
+    });
+  }
+
+  async storeQuery(peer: PeerName, query: StoreQuery): Promise<Result<StoreAnswer>> {
+    const request = proto_store.StoreQueryRequest.encode({
+      requestId: crypto.randomUUID(),
+      includeData: query.includeData,
+      contentTopics: query.topic ? [query.topic.contentTopic] : [],
+      messageHashes: (query.hashes ?? []).map((hash) => fromHex(hash) ?? EMPTY),
+      paginationForward: true,
+      paginationLimit: BigInt(LIMITS.messaging.storePage),
+      ...(query.topic && {
+        pubsubTopic: query.topic.pubsubTopic,
+        timeStart: nanoseconds(query.topic.from),
+        timeEnd: nanoseconds(query.topic.to),
+      }),
+      ...(query.cursor && { paginationCursor: query.cursor }),
+    });
+    return this.#ask(peer, CODECS.store, request, (bytes) => {
+      const answer = proto_store.StoreQueryResponse.decode(bytes);
+      return {
+        status: answer.statusCode ?? 0,
+        statusText: answer.statusDesc ?? "",
+        messages: answer.messages.map(
+          ({ messageHash, pubsubTopic, message }): StoredMessage => ({
+            hash: toHex(messageHash ?? EMPTY),
+            ...(pubsubTopic !== undefined && { pubsubTopic }),
+            ...(message && { message: fromWire(message) }),
+          }),
+        ),
+        ...(answer.paginationCursor?.length && { cursor: ownBytes(answer.paginationCursor) }),
+      };
+    });
+  }
+
+  filterSubscribe(peer: PeerName, pubsubTopic: string, contentTopics: readonly string[]): Promise<Result<Answer>> {
+    return this.#filter(peer, "SUBSCRIBE", pubsubTopic, contentTopics);
+  }
+
+  filterUnsubscribe(peer: PeerName, pubsubTopic: string, contentTopics: readonly string[]): Promise<Result<Answer>> {
+    return this.#filter(peer, "UNSUBSCRIBE", pubsubTopic, contentTopics);
+  }
+
+  filterPing(peer: PeerName): Promise<Result<Answer>> {
+    return this.#filter(peer, "SUBSCRIBER_PING", undefined, []);
+  }
+
+  #filter(
+    peer: PeerName,
+    type: "SUBSCRIBE" | "UNSUBSCRIBE" | "SUBSCRIBER_PING",
+    pubsubTopic: string | undefined,
+    contentTopics: readonly string[],
+  ): Promise<Result<Answer>> {
+    const request = proto_filter_v2.FilterSubscribeRequest.encode({
+      requestId: crypto.randomUUID(),
+      filterSubscribeType: proto_filter_v2.FilterSubscribeRequest.FilterSubscribeType[type],
+      contentTopics: [...contentTopics],
+      ...(pubsubTopic !== undefined && { pubsubTopic }),
+    });
+    return this.#ask(peer, CODECS.filter, request, (bytes) => {
+      const answer = proto_filter_v2.FilterSubscribeResponse.decode(bytes);
+      return { status: answer.statusCode, statusText: answer.statusDesc ?? "" };
+    });
+  }
+
+  /** One request on a stream of its own. Anything but a decoded answer in time is an error. */
+  async #ask<T>(peer: PeerName, codec: string, request: Uint8Array, decode: (bytes: Bytes) => T): Promise<Result<T>> {
+    const connection = this.#connection(peer);
+    if (!connection) return err("not connected");
+    const abort = new AbortController();
+    const cancel = this.#clock.after(LIMITS.messaging.requestMs, () => abort.abort(new Error("no answer in time")));
+    try {
+      const stream = await connection.newStream(codec, { signal: abort.signal });
+      abort.signal.addEventListener("abort", () => stream.abort(new Error("no answer in time")));
+      const answer = new Promise<Result<T>>((resolve) => {
+        void readToEnd(stream.source, (frame) => {
+          try {
+            resolve(ok(decode(frame)));
+          } catch (thrown) {
+            resolve(err(`answer not understood: ${reasonOf(thrown)}`));
+          }
+        }).then(
+          () => {
+            cancel();
+            resolve(err("the stream ended without an answer"));
+          },
+          (thrown: unknown) => {
+            cancel();
+            stream.abort(new Error("the answer was cut off"));
+            resolve(err(reasonOf(thrown)));
+          },
+        );
+      });
+      // A node that refuses may close before it has read the request; its answer is what counts then.
+      stream.sink([lengthPrefixed(request)]).catch(() => {});
+      return await answer;
+    } catch (thrown) {
+      cancel();
+      return err(reasonOf(thrown));
+    }
+  }
+
+  async #readPushes(source: ByteSource, peer: PeerName): Promise<void> {
+    const frames = new FrameReader(LIMITS.messaging.pushBytes);
+    try {
+      for await (const chunk of source) {
+        for (const frame of frames.push(chunk.subarray())) this.#push(peer, frame);
+      }
+    } catch {
+      // A push stream ends with its connection, or because the node sent what is no frame. Both are lost pushes, which
+      // the next look in the store makes good.
+    }
+  }
+
+  #push(peer: PeerName, frame: Bytes): void {
+    let push: proto_filter_v2.MessagePush;
+    try {
+      push = proto_filter_v2.MessagePush.decode(frame);
+    } catch {
+      return;
+    }
+    if (push.wakuMessage && push.pubsubTopic !== undefined)
+      this.#listener?.onPush(peer, push.pubsubTopic, fromWire(push.wakuMessage));
+  }
+
+  #connection(peer: PeerName): Connection | undefined {
+    return this.#node?.libp2p
+      .getConnections()
+      .find((connection) => connection.status === "open" && connection.remotePeer.toString() === peer);
+  }
+
+  /** Takes on a peer that said what it offers, unless its metadata names another cluster. 66/WAKU2-METADATA. */
+  async #assess(id: PeerId, protocols: readonly string[]): Promise<void> {
+    const name = id.toString();
+    let shards: ReadonlySet<number> | undefined;
+    if (protocols.includes(METADATA)) {
+      const request = proto_metadata.WakuMetadataRequest.encode({
+        clusterId: this.#network.clusterId,
+        shards: Array.from({ length: this.#network.shards }, (_, shard) => shard),
+      });
+      const metadata = await this.#ask(name, METADATA, request, (bytes) =>
+        proto_metadata.WakuMetadataResponse.decode(bytes),
+      );
+      if (metadata.ok) {
+        const { clusterId } = metadata.value;
+        if (clusterId !== undefined && clusterId !== this.#network.clusterId) {
+          await this.#node?.libp2p.hangUp(id);
+          return;
+        }
+        if (metadata.value.shards.length > 0) shards = new Set(metadata.value.shards);
+      }
+    }
+    if (this.#stopped || !this.#connection(name)) return;
+    this.#peers.set(name, { protocols: new Set(protocols), shards });
+    this.#listener?.onPeersChanged();
+  }
+
+  #refresh(id: PeerId, protocols: readonly string[]): void {
+    const name = id.toString();
+    const peer = this.#peers.get(name);
+    if (!peer || protocols.length === 0) return;
+    if (protocols.length === peer.protocols.size && protocols.every((protocol) => peer.protocols.has(protocol))) return;
+    this.#peers.set(name, { ...peer, protocols: new Set(protocols) });
+    this.#listener?.onPeersChanged();
+  }
+
+  #forget(id: PeerId): void {
+    const name = id.toString();
+    if (this.#peers.delete(name)) this.#listener?.onPeersChanged();
+    for (const known of this.#addresses) if (known.peer === name) this.#redial(known);
+  }
+
+  async #dial(known: KnownAddress): Promise<void> {
+    const libp2p = this.#node?.libp2p;
+    if (!libp2p || this.#stopped) return;
+    try {
+      const signal = AbortSignal.timeout(LIMITS.messaging.requestMs);
+      const connection = await libp2p.dial(multiaddr(known.address), { signal });
+      known.peer = connection.remotePeer.toString();
+      known.retryMs = LIMITS.messaging.dialRetryMs;
+      if (connection.status !== "open") this.#redial(known);
+    } catch {
+      this.#redial(known);
+    }
+  }
+
+  #redial(known: KnownAddress): void {
+    if (this.#stopped) return;
+    known.cancelRetry?.();
+    known.cancelRetry = this.#clock.after(known.retryMs, () => {
+      // The connection manager may have been quicker.
+      if (known.peer === undefined || !this.#connection(known.peer)) void this.#dial(known);
+    });
+    known.retryMs = Math.min(2 * known.retryMs, LIMITS.messaging.dialRetryMaxMs);
+  }
+}
+
+type ByteSource = AsyncIterable<{ subarray(): Uint8Array }>;
+
+/**
+ * Hands over the first frame and reads on until the node closes: a stream that is closed before the node's own close
+ * makes mplex drop the whole connection after a few times.
+ */
+async function readToEnd(source: ByteSource, onFrame: (frame: Bytes) => void): Promise<void> {
+  const frames = new FrameReader(LIMITS.messaging.answerBytes);
+  let done = false;
+  for await (const chunk of source) {
+    if (done) continue;
+    const [frame] = frames.push(chunk.subarray());
+    if (!frame) continue;
+    done = true;
+    onFrame(frame);
+  }
+}

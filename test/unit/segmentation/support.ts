@@ -1,0 +1,140 @@
+import { expect } from "vitest";
+import type { Bytes } from "../../../src/common/bytes.ts";
+import { Journal } from "../../../src/common/table.ts";
+import {
+  type AddOutcome,
+  type ArrivedContent,
+  type LostMessage,
+  openReassemblerTables,
+  REASSEMBLER_TABLES,
+  type Reassembled,
+  Reassembler,
+  type ReassemblerLimits,
+} from "../../../src/segmentation/reassembler.ts";
+import { encodeSegment, type SegmentMessage } from "../../../src/segmentation/segment-message.ts";
+import { performSegmentation, SegmentationConfig } from "../../../src/segmentation/segmenter.ts";
+
+/** The payloads of the scenarios: they do not repeat within any chunk. */
+export function patternPayload(length: number): Bytes {
+  return Uint8Array.from({ length }, (_, i) => (i * 31 + Math.floor(i / 251) * 7) & 0xff);
+}
+
+export function configOf(segmentBytes?: number, totalSegments?: number): SegmentationConfig {
+  const config = SegmentationConfig.create(segmentBytes, totalSegments);
+  return config.ok ? config.value : expect.unreachable(config.error);
+}
+
+export function segmentsOf(payload: Bytes, config?: SegmentationConfig): readonly Bytes[] {
+  const segments = performSegmentation(payload, config);
+  return segments.ok ? segments.value : expect.unreachable(segments.error.message);
+}
+
+/** The segments of a payload as SDS messages named `${name}0`, `${name}1`, … */
+export function messagesOf(
+  payload: Bytes,
+  { name = "m", senderId = "alice", config = configOf(192) } = {},
+): readonly ArrivedContent[] {
+  return segmentsOf(payload, config).map((content, i) => ({ senderId, messageId: `${name}${i}`, content }));
+}
+
+/** A well-formed segment of four bytes of a payload of three such segments that nobody ever sent. */
+export function forgedSegment(n: number, changes: Partial<SegmentMessage> = {}): Bytes {
+  const originalPayloadHash = new Uint8Array(32);
+  new DataView(originalPayloadHash.buffer).setUint32(0, n);
+  return encodeSegment({
+    originalPayloadHash,
+    index: 0,
+    dataSegmentCount: 3,
+    paritySegmentCount: 0,
+    isParity: false,
+    segmentPayload: Uint8Array.of(1, 2, 3, 4),
+    ...changes,
+    originalPayloadLength: changes.originalPayloadLength ?? 12,
+  });
+}
+
+/** A reassembler whose every call is one committed event, with the rows that a database would hold. */
+export class Harness {
+  now = 1_000_000;
+  readonly delivered: Reassembled[] = [];
+  readonly lost: LostMessage[] = [];
+  readonly journal = new Journal();
+  readonly #codec: "segments" | "raw";
+  readonly #limits: ReassemblerLimits | undefined;
+  readonly #stored = new Map(REASSEMBLER_TABLES.map((name) => [name as string, new Map<string, unknown>()]));
+  #reassembler: Reassembler;
+
+  constructor({ codec = "segments", limits }: { codec?: "segments" | "raw"; limits?: ReassemblerLimits } = {}) {
+    this.#codec = codec;
+    this.#limits = limits;
+    this.#reassembler = this.#open();
+  }
+
+  get reassembler(): Reassembler {
+    return this.#reassembler;
+  }
+
+  get pending(): number {
+    return this.#reassembler.progress().length;
+  }
+
+  get bufferedBytes(): number {
+    return this.#reassembler.progress().reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  add(arrived: ArrivedContent): AddOutcome {
+    const { outcome, lost } = this.#reassembler.add(arrived, this.now);
+    this.lost.push(...lost);
+    this.#commit();
+    return outcome;
+  }
+
+  release(messageId: string): void {
+    const released = this.#reassembler.release(messageId, this.now);
+    if (released !== undefined) {
+      if ("lost" in released) this.lost.push(released.lost);
+      else this.delivered.push(released);
+    }
+    this.#commit();
+  }
+
+  /** Adds and releases at once, as where SDS parks nothing. */
+  take(...messages: readonly ArrivedContent[]): void {
+    for (const message of messages) {
+      this.add(message);
+      this.release(message.messageId);
+    }
+  }
+
+  expire(): void {
+    this.lost.push(...this.#reassembler.expire(this.now));
+    this.#commit();
+  }
+
+  /** Starts again from what is stored. */
+  restart(): void {
+    this.#reassembler = this.#open();
+  }
+
+  /** Rows that are stored, over all tables. */
+  get storedRows(): Readonly<Record<string, number>> {
+    return Object.fromEntries([...this.#stored].map(([name, rows]) => [name, rows.size]));
+  }
+
+  #open(): Reassembler {
+    const stored = (name: string) =>
+      [...(this.#stored.get(name) ?? [])]
+        .toSorted(([a], [b]) => (a < b ? -1 : 1))
+        .map(([key, row]) => [key, structuredClone(row)] as const);
+    const tables = openReassemblerTables(this.journal, ["origin", "channel"], stored);
+    return new Reassembler(tables, this.#codec, this.#limits);
+  }
+
+  #commit(): void {
+    for (const { table, key, row } of this.journal.take()) {
+      const rows = this.#stored.get(table);
+      if (row === undefined) rows?.delete(String(key.at(-1)));
+      else rows?.set(String(key.at(-1)), structuredClone(row));
+    }
+  }
+}

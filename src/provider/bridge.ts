@@ -70,12 +70,18 @@ export function bridge(page: BridgePagePort, runtime: () => BridgeRuntime | unde
   };
 
   page.onmessage = ({ data }) => {
-    if (gone) return say("gone");
-    if (data.type === "reset") return drop();
+    if (gone) {
+      say("gone");
+      return;
+    }
+    if (data.type === "reset") {
+      drop();
+      return;
+    }
     try {
       background ??= open();
-      if (!background) return invalidated();
-      background.postMessage(data);
+      if (background) background.postMessage(data);
+      else invalidated();
     } catch {
       // `connect` and `postMessage` throw when the extension is gone, and when the port died a moment ago.
       drop();
@@ -94,7 +100,10 @@ export function offerPort(take: (port: MessagePort) => void): void {
     const { port1, port2 } = new MessageChannel();
     const event = new MessageEvent(OFFER_EVENT, { ports: [port2], cancelable: true });
     // Cancelled means taken: there was a page script to listen.
-    if (document.dispatchEvent(event)) return port1.close();
+    if (document.dispatchEvent(event)) {
+      port1.close();
+      return;
+    }
     taken = true;
     document.removeEventListener(ASK_EVENT, offer);
     take(port1);

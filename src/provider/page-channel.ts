@@ -134,15 +134,17 @@ export class PageChannel extends TinyEmitter<ChannelEventMap> implements Reliabl
     if (channel.#closed) return;
     switch (push.kind) {
       case "event":
-        return channel.#tell(push.event);
+        channel.#tell(push.event);
+        break;
       case "progress":
         dispatch(channel, "progress", push.progress);
-        return;
+        break;
       case "channelStatus":
         dispatch(channel, "status", push.status);
-        return;
+        break;
       case "close":
-        return PageChannel.end(channel, push.reason);
+        PageChannel.end(channel, push.reason);
+        break;
     }
   }
 

@@ -141,7 +141,10 @@ export class PageLink {
     this.#clear("silence", "deadline");
     switch (frame.type) {
       case "welcome":
-        if (frame.version !== PROTOCOL_VERSION) return this.#end();
+        if (frame.version !== PROTOCOL_VERSION) {
+          this.#end();
+          return;
+        }
         this.#welcomed = true;
         this.#events.up(frame.session, frame.status);
         break;
@@ -217,7 +220,10 @@ export class PageLink {
   /** Keeps the clocks running exactly while something is owed. */
   #watch(): void {
     if (this.#gone) return;
-    if (!this.#owed()) return this.#clear("silence", "deadline");
+    if (!this.#owed()) {
+      this.#clear("silence", "deadline");
+      return;
+    }
     this.#cancelDeadline ??= this.#host.after(UNREACHABLE_MS, () => this.#unreachable());
     if (!this.#greeted) return;
     this.#cancelSilence ??= this.#host.after(SILENCE_MS, () => {

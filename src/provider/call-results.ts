@@ -1,0 +1,99 @@
+/**
+ * What calls came to, kept so that a call which is told twice is done once.
+ *
+ * A result is written in the transaction that did the work: a worker that dies after it finds the result at the repeated
+ * call, one that dies before it finds nothing and does the work. Results belong to the origin that called.
+ */
+import * as v from "valibot";
+import type { Storage } from "../channel/ports.ts";
+import type { Clock } from "../common/clock.ts";
+import type { Journal } from "../common/table.ts";
+import { ColdTable } from "../common/table.ts";
+import type { Transactor } from "../common/transactor.ts";
+import { LIMITS } from "../limits.ts";
+import type { Outcome } from "./failures.ts";
+import { ErrorCode } from "./provider-api.ts";
+
+const TABLE = "callResults";
+const DAY_MS = 86_400_000;
+/** Rows looked at in one step of a sweep. */
+const SWEEP_PAGE = 256;
+
+const codes = new Set<number>(Object.values(ErrorCode));
+
+const row = v.variant("ok", [
+  v.object({ ok: v.literal(true), value: v.optional(v.unknown()) }),
+  v.object({
+    ok: v.literal(false),
+    error: v.object({
+      code: v.custom<ErrorCode>((code) => typeof code === "number" && codes.has(code)),
+      message: v.string(),
+      retryable: v.boolean(),
+      data: v.optional(
+        v.object({
+          retryAfterMs: v.optional(v.number()),
+          limit: v.optional(v.number()),
+          requestId: v.optional(v.string()),
+        }),
+      ),
+    }),
+  }),
+]);
+
+export class CallResults {
+  readonly #table: ColdTable<string, Outcome<unknown>>;
+  readonly #storage: Storage;
+  readonly #transactor: Transactor;
+  readonly #clock: Clock;
+
+  constructor(parts: {
+    readonly journal: Journal;
+    readonly storage: Storage;
+    readonly transactor: Transactor;
+    readonly clock: Clock;
+  }) {
+    this.#table = new ColdTable(TABLE, parts.journal, []);
+    this.#storage = parts.storage;
+    this.#transactor = parts.transactor;
+    this.#clock = parts.clock;
+  }
+
+  /** To be called inside the transaction that did the work. */
+  put(origin: string, callId: string, outcome: Outcome<unknown>): void {
+    this.#table.put(keyOf(today(this.#clock), origin, callId), outcome);
+  }
+
+  /** What the call came to the first time, if it did. Only repeated calls need to ask. */
+  async find(origin: string, callId: string): Promise<Outcome<unknown> | undefined> {
+    const last = today(this.#clock);
+    const days = Array.from({ length: keptDays() + 1 }, (_, age) => last - age);
+    const rows = await Promise.all(
+      days.map((day) => this.#storage.get(TABLE, this.#table.storedKey(keyOf(day, origin, callId)))),
+    );
+    for (const stored of rows) {
+      const parsed = v.safeParse(row, stored);
+      if (parsed.success) return parsed.output.ok ? { ok: true, value: parsed.output.value } : parsed.output;
+    }
+    return undefined;
+  }
+
+  /** Forgets what is older than `LIMITS.keptResultsMs`. Keys begin with the day, so this looks at nothing younger. */
+  async sweep(): Promise<void> {
+    const oldest = dayName(today(this.#clock) - keptDays());
+    for (;;) {
+      const rows = await this.#storage.scan(TABLE, [], { limit: SWEEP_PAGE });
+      const old = rows.flatMap(({ key: [name] }) => (typeof name === "string" && name < oldest ? [name] : []));
+      if (old.length > 0) {
+        await this.#transactor.run(() => {
+          for (const name of old) this.#table.delete(name);
+        });
+      }
+      if (old.length < SWEEP_PAGE) return;
+    }
+  }
+}
+
+const keptDays = (): number => Math.ceil(LIMITS.keptResultsMs / DAY_MS);
+const today = (clock: Clock): number => Math.floor(clock.now() / DAY_MS);
+const dayName = (day: number): string => String(day).padStart(6, "0");
+const keyOf = (day: number, origin: string, callId: string): string => `${dayName(day)} ${origin} ${callId}`;

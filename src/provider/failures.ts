@@ -1,0 +1,91 @@
+/** Every failure that the background tells a page: one code each, and words that say what to do next. */
+import type { ChannelError, ChannelErrorKind } from "../channel/types.ts";
+import { err } from "../common/result.ts";
+import type { CallError } from "./frames.ts";
+import { ErrorCode } from "./provider-api.ts";
+
+/** A call's outcome. */
+export type Outcome<T> = { readonly ok: true; readonly value: T } | Failure;
+export type Failure = { readonly ok: false; readonly error: CallError };
+
+export function fail(
+  code: ErrorCode,
+  message: string,
+  more: { readonly retryable?: boolean; readonly data?: CallError["data"] } = {},
+): Failure {
+  return err({
+    code,
+    message,
+    retryable: more.retryable ?? false,
+    ...(more.data === undefined ? {} : { data: more.data }),
+  });
+}
+
+interface Mapping {
+  readonly code: ErrorCode;
+  readonly retryable: boolean;
+  /** What the caller can do about it. */
+  readonly advice: string;
+}
+
+const CHANNEL_ERRORS: Readonly<Record<ChannelErrorKind, Mapping>> = {
+  "empty-payload": { code: ErrorCode.InvalidParams, retryable: false, advice: "Send at least one byte." },
+  "payload-too-large": {
+    code: ErrorCode.PayloadTooLarge,
+    retryable: false,
+    advice: "Send smaller parts; quota() tells the largest message.",
+  },
+  "unknown-channel": {
+    code: ErrorCode.NotFound,
+    retryable: false,
+    advice: "Call createReliableChannel first; listChannels() tells which channels are open.",
+  },
+  "already-exists": {
+    code: ErrorCode.InvalidParams,
+    retryable: true,
+    advice: "Call createReliableChannel again to attach to it.",
+  },
+  closed: {
+    code: ErrorCode.ChannelClosed,
+    retryable: false,
+    advice: "Call createReliableChannel to open it again.",
+  },
+  mismatch: {
+    code: ErrorCode.InvalidParams,
+    retryable: false,
+    advice: "Attach with the parameters of the first creation, or choose another channelId.",
+  },
+  limit: {
+    code: ErrorCode.LimitExceeded,
+    retryable: true,
+    advice: "Wait until pending requests are done, or close channels; quota() tells this site's share.",
+  },
+  unsupported: { code: ErrorCode.Unsupported, retryable: false, advice: "This version cannot do it." },
+  invalid: { code: ErrorCode.InvalidParams, retryable: false, advice: "Correct the parameters." },
+};
+
+export function fromChannelError({ kind, message, limit }: ChannelError): Failure {
+  const { code, retryable, advice } = CHANNEL_ERRORS[kind];
+  const words = `${message.replace(/\.$/, "")}. ${advice}`;
+  return fail(code, words, { retryable, ...(limit === undefined ? {} : { data: { limit } }) });
+}
+
+export const unauthorized = (what: string): Failure =>
+  fail(ErrorCode.Unauthorized, `${what} Call connect() from a click and let the person allow it.`);
+
+export const blocked = (): Failure =>
+  fail(
+    ErrorCode.Unauthorized,
+    "The person blocked this site: it can be unblocked in the extension's popup under Sites.",
+  );
+
+export const userRejected = (): Failure =>
+  fail(ErrorCode.UserRejected, "The person did not allow this site: ask again only after another click of theirs.");
+
+export const notFound = (channelId: string): Failure =>
+  fromChannelError({ kind: "unknown-channel", message: `unknown channel: ${channelId}` });
+
+export const internal = (): Failure =>
+  fail(ErrorCode.Internal, "The extension failed to do this. Try again; if it stays, reload the page.", {
+    retryable: true,
+  });

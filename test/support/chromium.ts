@@ -52,18 +52,18 @@ export class ChromiumProfile implements AsyncDisposable {
   readonly context: BrowserContext;
   readonly #directory: string;
   readonly #extensionId: string | undefined;
-  /** An extension page that runs no script of ours: settings and worker control go through it. */
-  readonly #control: Page | undefined;
+  readonly #windowed: boolean;
 
-  private constructor(context: BrowserContext, directory: string, extensionId?: string, control?: Page) {
+  private constructor(context: BrowserContext, directory: string, windowed: boolean, extensionId?: string) {
     this.context = context;
     this.#directory = directory;
+    this.#windowed = windowed;
     this.#extensionId = extensionId;
-    this.#control = control;
   }
 
   static async launch(options: ProfileOptions = {}): Promise<ChromiumProfile> {
     const withExtension = options.extension ?? true;
+    const windowed = options.headless === false;
     if (withExtension) {
       await access(join(CHROMIUM_BUILD, "manifest.json")).catch((cause: unknown) => {
         throw new Error("The Chromium build is missing: run `npm run build` first.", { cause });
@@ -72,10 +72,10 @@ export class ChromiumProfile implements AsyncDisposable {
     const directory = await mkdtemp(join(tmpdir(), "reliable-channel-chromium-"));
     const context = await chromium.launchPersistentContext(directory, {
       executablePath: chromiumPath(),
-      headless: options.headless ?? true,
+      headless: !windowed,
       // A window that a person looks at has the size that the person gives it.
-      viewport: options.headless === false ? null : { width: 1000, height: 760 },
-      colorScheme: options.headless === false ? null : (options.colorScheme ?? "light"),
+      viewport: windowed ? null : { width: 1000, height: 760 },
+      colorScheme: windowed ? null : (options.colorScheme ?? "light"),
       // The caller ends the browser on a signal, so that the temporary profile goes with it.
       handleSIGINT: false,
       handleSIGTERM: false,
@@ -94,13 +94,10 @@ export class ChromiumProfile implements AsyncDisposable {
       ],
     });
     try {
-      if (!withExtension) return new ChromiumProfile(context, directory);
+      if (!withExtension) return new ChromiumProfile(context, directory, windowed);
       const worker =
         context.serviceWorkers()[0] ?? (await context.waitForEvent("serviceworker", { timeout: APPEAR_MS }));
-      const extensionId = new URL(worker.url()).host;
-      const control = await context.newPage();
-      await control.goto(`chrome-extension://${extensionId}/manifest.json`);
-      return new ChromiumProfile(context, directory, extensionId, control);
+      return new ChromiumProfile(context, directory, windowed, new URL(worker.url()).host);
     } catch (error) {
       await context.close();
       await rm(directory, { recursive: true, force: true });
@@ -113,14 +110,22 @@ export class ChromiumProfile implements AsyncDisposable {
     return this.#extensionId;
   }
 
-  get #controlPage(): Page {
-    if (this.#control === undefined) throw new Error("This profile has no extension");
-    return this.#control;
+  /** Uses an extension page that runs no script of ours: settings and worker control go through it. */
+  async #control<T>(use: (page: Page) => Promise<T>): Promise<T> {
+    const page = await this.context.newPage();
+    try {
+      await page.goto(`chrome-extension://${this.extensionId}/manifest.json`);
+      return await use(page);
+    } finally {
+      await page.close();
+    }
   }
 
   /** A new tab on `url`, loaded. */
   async open(url: string): Promise<Page> {
-    const page = await this.context.newPage();
+    // A window that a person looks at starts with an empty tab: it is the one to use.
+    const empty = this.#windowed ? this.context.pages().find((page) => page.url() === "about:blank") : undefined;
+    const page = empty ?? (await this.context.newPage());
     await page.goto(url);
     return page;
   }
@@ -135,68 +140,67 @@ export class ChromiumProfile implements AsyncDisposable {
 
   /** Chooses the network and waits until the node has connected to it. */
   async setNetwork(config: NetworkConfig): Promise<void> {
-    await this.#controlPage.evaluate(
-      async ([key, value]) => {
-        await chrome.storage.local.set({ [key]: value });
-      },
-      [NETWORK_SETTING, config] as const,
+    await this.#control((page) =>
+      page.evaluate(([key, value]) => chrome.storage.local.set({ [key]: value }), [NETWORK_SETTING, config] as const),
     );
     await this.waitForNetwork("Connected");
   }
 
   /** Waits until the background reports `status` for the network that is set. */
   async waitForNetwork(status: ConnectionStatus): Promise<void> {
-    await this.#controlPage.evaluate(
-      ([port, wanted, limit]) =>
-        new Promise<void>((resolve, reject) => {
-          let last = "nothing";
-          const timer = setTimeout(() => reject(new Error(`The network is not ${wanted}: ${last}`)), limit);
-          const listen = (): void => {
-            const connection = chrome.runtime.connect({ name: port });
-            connection.onMessage.addListener((frame) => {
-              if (frame.type !== "snapshot") return;
-              last = JSON.stringify(frame.network);
-              if (frame.network.status !== wanted) return;
-              clearTimeout(timer);
-              connection.disconnect();
-              resolve();
-            });
-            connection.onDisconnect.addListener(listen);
-          };
-          listen();
-        }),
-      [UI_PORT, status, APPEAR_MS] as const,
+    await this.#control((page) =>
+      page.evaluate(
+        ([port, wanted, limit]) =>
+          new Promise<void>((resolve, reject) => {
+            let last = "nothing";
+            const timer = setTimeout(() => reject(new Error(`The network is not ${wanted}: ${last}`)), limit);
+            const listen = (): void => {
+              const connection = chrome.runtime.connect({ name: port });
+              connection.onMessage.addListener((frame) => {
+                if (frame.type !== "snapshot") return;
+                last = JSON.stringify(frame.network);
+                if (frame.network.status !== wanted) return;
+                clearTimeout(timer);
+                connection.disconnect();
+                resolve();
+              });
+              connection.onDisconnect.addListener(listen);
+            };
+            listen();
+          }),
+        [UI_PORT, status, APPEAR_MS] as const,
+      ),
     );
   }
 
   /** What the background tells its own pages, once. */
   snapshot(): Promise<UiSnapshot> {
-    return this.#controlPage.evaluate(
-      (port) =>
-        new Promise<UiSnapshot>((resolve, reject) => {
-          const connection = chrome.runtime.connect({ name: port });
-          connection.onDisconnect.addListener(() => reject(new Error("The background went away")));
-          connection.onMessage.addListener((frame) => {
-            if (frame.type !== "snapshot") return;
-            connection.disconnect();
-            resolve(frame);
-          });
-        }),
-      UI_PORT,
+    return this.#control((page) =>
+      page.evaluate(
+        (port) =>
+          new Promise<UiSnapshot>((resolve, reject) => {
+            const connection = chrome.runtime.connect({ name: port });
+            connection.onDisconnect.addListener(() => reject(new Error("The background went away")));
+            connection.onMessage.addListener((frame) => {
+              if (frame.type !== "snapshot") return;
+              connection.disconnect();
+              resolve(frame);
+            });
+          }),
+        UI_PORT,
+      ),
     );
   }
 
   /** Stops the service worker at whatever instruction it is, and waits until it is gone. */
-  async killWorker(): Promise<void> {
-    const session = await this.context.newCDPSession(this.#controlPage);
-    try {
+  killWorker(): Promise<void> {
+    return this.#control(async (page) => {
+      const session = await this.context.newCDPSession(page);
       await session.send("ServiceWorker.enable");
       const stopped = this.#workerStopped(session);
       await session.send("ServiceWorker.stopAllWorkers");
       await stopped;
-    } finally {
-      await session.detach();
-    }
+    });
   }
 
   #workerStopped(session: CDPSession): Promise<void> {

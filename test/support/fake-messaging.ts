@@ -141,7 +141,8 @@ export class FakeMessaging implements MessagingClient {
   }
 
   peers() {
-    return { lightpush: 2, filter: 2, store: 2 };
+    const usable = this.status === "Disconnected" ? 0 : 2;
+    return { lightpush: usable, filter: usable, store: usable };
   }
 
   push(message: ReceivedMessage): void {

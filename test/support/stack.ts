@@ -27,7 +27,12 @@ export class Stack implements AsyncDisposable {
 
   /** The setting that makes a profile join this network. */
   get networkConfig(): NetworkConfig {
-    return { name: "local", clusterId: 42, shards: 8, bootstrap: this.network.multiaddrs };
+    return {
+      name: "local",
+      clusterId: this.network.clusterId,
+      shards: this.network.shards,
+      bootstrap: this.network.multiaddrs,
+    };
   }
 
   /** A browser profile; with the extension, it has joined the network. Closed with the stack. */

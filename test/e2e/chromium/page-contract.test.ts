@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ErrorCode } from "../../../src/provider/provider-api.ts";
 import { ChannelPage } from "../../support/channel-page.ts";
-import { ChromiumProfile } from "../../support/chromium.ts";
+import type { ChromiumProfile } from "../../support/chromium.ts";
 import { type PageServer, startPageServer } from "../../support/page-server.ts";
+import { Stack } from "../../support/stack.ts";
 
 const NONCE = "dGVzdA";
 const PROVIDER_SEEN = "document.title = typeof window.reliableChannel";
@@ -24,16 +25,18 @@ const PAGES = {
 };
 
 describe("a page and the provider", () => {
+  let stack: Stack;
   let profile: ChromiumProfile;
   let server: PageServer;
 
   beforeAll(async () => {
     server = await startPageServer(PAGES);
-    profile = await ChromiumProfile.launch();
+    stack = await Stack.start();
+    profile = await stack.profile();
   });
 
   afterAll(async () => {
-    await profile?.close();
+    await stack?.close();
     await server?.close();
   });
 

@@ -1,0 +1,19 @@
+/** Pictures of a page in both colour schemes, for a person to look at. */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Page } from "playwright-core";
+
+const OUTPUT = join(import.meta.dirname, "../../.output");
+
+/** Where the pictures of the tests go, and those of `npm start -- --headless`. */
+export const TEST_SCREENSHOTS = join(OUTPUT, "screenshots");
+export const DEMO_SCREENSHOTS = join(OUTPUT, "demo");
+
+/** Writes `NAME-light.png` and `NAME-dark.png`; leaves the page in the light scheme. */
+export async function screenshots(page: Page, directory: string, name: string): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  for (const colorScheme of ["dark", "light"] as const) {
+    await page.emulateMedia({ colorScheme });
+    await page.screenshot({ path: join(directory, `${name}-${colorScheme}.png`), animations: "disabled" });
+  }
+}

@@ -7,7 +7,8 @@ import { ChromiumProfile, type ProfileOptions } from "./chromium.ts";
 export class Stack implements AsyncDisposable {
   readonly network: LocalNetwork;
   readonly demo: DemoSite;
-  readonly #profiles: ChromiumProfile[] = [];
+  /** Also those that are still starting, so that none outlives the stack. */
+  readonly #profiles: Promise<ChromiumProfile>[] = [];
 
   private constructor(network: LocalNetwork, demo: DemoSite) {
     this.network = network;
@@ -37,14 +38,16 @@ export class Stack implements AsyncDisposable {
 
   /** A browser profile; with the extension, it has joined the network. Closed with the stack. */
   async profile(options: ProfileOptions = {}): Promise<ChromiumProfile> {
-    const profile = await ChromiumProfile.launch(options);
-    this.#profiles.push(profile);
+    const launched = ChromiumProfile.launch(options);
+    this.#profiles.push(launched);
+    const profile = await launched;
     if (options.extension ?? true) await profile.setNetwork(this.networkConfig);
     return profile;
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#profiles.map((profile) => profile.close()));
+    // One that did not start has cleaned up after itself and was reported where it was asked for.
+    await Promise.allSettled(this.#profiles.map(async (profile) => (await profile).close()));
     await this.demo.stop();
     await this.network.stop();
   }

@@ -13,7 +13,8 @@ import { none } from "../encryption/none.ts";
 import { LIMITS } from "../limits.ts";
 import { type RateLimitConfig, RateLimitManager, UNLIMITED } from "../rate-limit/rate-limit-manager.ts";
 import { nimLayout } from "../sds/nim-layout.ts";
-import { openSdsTables, Participant, SDS_TABLES } from "../sds/participant.ts";
+import { Participant } from "../sds/participant.ts";
+import { openSdsTables, SDS_TABLES } from "../sds/tables.ts";
 import { openReassemblerTables, REASSEMBLER_TABLES, Reassembler } from "../segmentation/reassembler.ts";
 import { contentTopicProblem } from "./content-topic.ts";
 import type { MessagingClient, MessagingEvent, Storage } from "./ports.ts";
@@ -51,6 +52,7 @@ export class ReliableChannelManager implements ChannelManagerApi {
   readonly #shell: Shell;
   /** Open channels, and closed ones of this start: what they had accepted is still sent. */
   readonly #channels = new Map<string, ReliableChannel>();
+  readonly #healthListeners = new Set<() => void>();
 
   /** Reads everything stored and puts the channels together. Nothing runs before `start`. */
   static async load(parts: ManagerParts): Promise<ReliableChannelManager> {
@@ -190,6 +192,12 @@ export class ReliableChannelManager implements ChannelManagerApi {
     return this.#shell.listen(listener);
   }
 
+  /** Called after the health of the connection or of a topic changed. Returns what ends it. */
+  onHealth(listener: () => void): () => void {
+    this.#healthListeners.add(listener);
+    return () => this.#healthListeners.delete(listener);
+  }
+
   /** The whole budget of the epoch; `undefined` where nothing is limited. */
   quota(): ReturnType<RateLimitManager["quota"]> {
     return this.#shell.parts.rateLimit.quota(this.#parts.clock.now());
@@ -251,6 +259,7 @@ export class ReliableChannelManager implements ChannelManagerApi {
         await this.#shell.transact(() => {
           for (const channel of this.channels()) channel.tellStatus();
         });
+        for (const listener of this.#healthListeners) listener();
         return true;
     }
   }

@@ -14,7 +14,9 @@ import { err, ok, type Result, reasonOf } from "../common/result.ts";
 import type { Cipher, CipherContext } from "../encryption/cipher.ts";
 import { LIMITS } from "../limits.ts";
 import type { QueuedMessage } from "../rate-limit/rate-limit-manager.ts";
-import type { Participant, SdsOutcome, SdsTables } from "../sds/participant.ts";
+import type { SdsOutcome } from "../sds/outcome.ts";
+import type { Participant } from "../sds/participant.ts";
+import type { SdsTables } from "../sds/tables.ts";
 import type { LostMessage, Reassembled, Reassembler } from "../segmentation/reassembler.ts";
 import { performSegmentation } from "../segmentation/segmenter.ts";
 import { type EventBody, EventLog } from "./event-log.ts";
@@ -314,7 +316,8 @@ export class ReliableChannel implements ChannelApi, ShellMember {
 
   onTick(now: number): void {
     const { messaging, chance } = this.#shell.parts;
-    const online = messaging.connectionStatus() !== "Disconnected";
+    const { lightpush, filter } = messaging.peers();
+    const online = lightpush > 0 && filter > 0;
     this.#apply(this.#sds.tick({ now, random: chance.random(), online }), now);
     this.#logLost(this.#reassembler.expire(now));
   }

@@ -28,6 +28,10 @@ export const TABLES = [
   "sdsSeen",
   "sdsOutgoing",
   "sdsIncoming",
+  "sdsMissing",
+  "sdsMembers",
+  "sdsSummary",
+  "sdsWireSizes",
   "sdsWires",
   // rate-limit
   "rateLimitQueue",

@@ -1,0 +1,89 @@
+/**
+ * Everything the background runs, put together over one database: built from what is stored, and thrown away as a whole.
+ *
+ * An engine ends when its worker is killed, when a commit failed, when another context took the database over, or when the
+ * person chose another network. In each case the next one begins from storage; there is no other way to recover.
+ */
+import { ReliableChannelManager } from "../channel/reliable-channel-manager.ts";
+import { systemClock } from "../common/clock.ts";
+import { Journal } from "../common/table.ts";
+import { Transactor } from "../common/transactor.ts";
+import { createWakuMessaging } from "../messaging/messaging-client.ts";
+import type { NetworkConfig } from "../messaging/network-config.ts";
+import { CallResults } from "../provider/call-results.ts";
+import { Permissions, type PromptWindow } from "../provider/permissions.ts";
+import type { HeldPort } from "../provider/runtime-port.ts";
+import { createProviderServer, type NetworkView } from "../provider/server.ts";
+import { type NetworkControl, UiServer } from "../provider/ui-server.ts";
+import { Database } from "../storage/database.ts";
+
+/** What the browser gives to an engine. */
+export interface EngineSurroundings {
+  readonly network: NetworkConfig;
+  /** Stores another network; the engine is then replaced. */
+  readonly setNetwork: NetworkControl["setConfig"];
+  readonly promptWindow: PromptWindow;
+  /** Identifies the running browser session. */
+  readonly browserSession: string;
+  readonly extensionId: string;
+  readonly extensionUrl: string;
+  readonly version: string;
+  /** Called once if the engine cannot go on. */
+  readonly onBroken: () => void;
+}
+
+export interface Engine {
+  /** Serves a port of a page, the popup or the prompt. */
+  accept(port: HeldPort): void;
+  stop(): Promise<void>;
+}
+
+export async function startEngine(surroundings: EngineSurroundings): Promise<Engine> {
+  const { network, extensionId, extensionUrl, version } = surroundings;
+  const storage = await Database.open();
+  const journal = new Journal();
+  const transactor = new Transactor(journal, storage, surroundings.onBroken);
+  const clock = systemClock;
+  const rows = { storage, journal, transactor, clock };
+
+  const messaging = await createWakuMessaging({ ...rows, network });
+  const manager = await ReliableChannelManager.load({ ...rows, messaging });
+  const results = new CallResults(rows);
+  const newId = () => crypto.randomUUID();
+  const { promptWindow: window, browserSession } = surroundings;
+  const permissions = await Permissions.load({ ...rows, results, window, browserSession, newId });
+
+  const view: NetworkView = {
+    status: () => messaging.connectionStatus(),
+    listen: (listener) => manager.onHealth(listener),
+  };
+  const control: NetworkControl = {
+    ...view,
+    peers: () => messaging.peers(),
+    config: () => network,
+    setConfig: surroundings.setNetwork,
+  };
+  const provider = await createProviderServer({ manager, permissions, results, network: view, clock, extensionId });
+  const ui = new UiServer({ manager, permissions, network: control, clock, version, extensionId, extensionUrl });
+  const ports = new Set<HeldPort>();
+
+  await permissions.resume();
+  await manager.start();
+
+  return {
+    accept(port) {
+      if (!provider.accept(port) && !ui.accept(port)) {
+        port.close();
+        return;
+      }
+      for (const known of ports) if (known.closed) ports.delete(known);
+      ports.add(port);
+    },
+    async stop() {
+      // The pages' ends notice, and connect to the engine that follows.
+      for (const port of ports) port.close();
+      await manager.stop();
+      storage.close();
+    },
+  };
+}

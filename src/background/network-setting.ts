@@ -1,0 +1,35 @@
+/** The person's choice of network, in `storage.local`. */
+import * as v from "valibot";
+import { err, ok, type Result } from "../common/result.ts";
+import { NETWORK_SETTING, type NetworkConfig } from "../messaging/network-config.ts";
+import { DEFAULT_NETWORK } from "../messaging/network-presets.ts";
+
+const networkConfig = v.object({
+  name: v.pipe(v.string(), v.nonEmpty(), v.maxLength(64)),
+  clusterId: v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(65_535)),
+  shards: v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(1024)),
+  bootstrap: v.pipe(
+    v.array(v.pipe(v.string(), v.regex(/^(\/|enrtree:\/\/)/, "a bootstrap peer begins with / or enrtree://"))),
+    v.maxLength(64),
+  ),
+});
+
+/** `storage.local`, as far as it is used. */
+export interface SettingsArea {
+  get(key: string): Promise<Record<string, unknown>>;
+  set(items: Record<string, unknown>): Promise<void>;
+}
+
+/** The stored network, or the default where none is stored or what is stored makes no sense. */
+export async function readNetwork(area: SettingsArea): Promise<NetworkConfig> {
+  const { [NETWORK_SETTING]: stored } = await area.get(NETWORK_SETTING);
+  const parsed = v.safeParse(networkConfig, stored);
+  return parsed.success ? parsed.output : DEFAULT_NETWORK;
+}
+
+export async function writeNetwork(area: SettingsArea, config: NetworkConfig): Promise<Result<void>> {
+  const parsed = v.safeParse(networkConfig, config);
+  if (!parsed.success) return err(parsed.issues[0].message);
+  await area.set({ [NETWORK_SETTING]: parsed.output });
+  return ok(undefined);
+}

@@ -1,0 +1,52 @@
+import { LIMITS } from "../limits.ts";
+import type { Meta } from "./meta.ts";
+
+/**
+ * The clock of every timer here. It runs while we are online and somebody looks after the timers, and stands still
+ * otherwise: a message that could not have been acknowledged must not count as unacknowledged, and a dependency that
+ * could not have come must not be given up, because a laptop was closed for the night.
+ */
+export class AwakeClock {
+  readonly #meta: Meta;
+  readonly #nextDueMs: () => number | undefined;
+
+  /** `nextDueMs`: the earliest timer, as a reading of this clock. */
+  constructor(meta: Meta, nextDueMs: () => number | undefined) {
+    this.#meta = meta;
+    this.#nextDueMs = nextDueMs;
+  }
+
+  /** Milliseconds of being awake since the first event. */
+  get ms(): number {
+    return this.#meta.row.awakeMs;
+  }
+
+  /** Brings the clock to the wall clock `now`. `online`: how it is from now on; unchanged where absent. */
+  advance(now: number, online?: boolean): void {
+    if (!this.#meta.exists) {
+      this.#meta.change({ startedAt: now, asOf: now, online: online ?? true });
+      return;
+    }
+    const { asOf, awakeMs, online: wasOnline } = this.#meta.row;
+    const isOnline = online ?? wasOnline;
+    if (now === asOf && isOnline === wasOnline) return;
+    this.#meta.change({ asOf: now, awakeMs: awakeMs + (wasOnline ? this.#counted(now - asOf) : 0), online: isOnline });
+  }
+
+  /** The wall clock at which somebody should look after the timers again. */
+  wallDeadline(): number | undefined {
+    const due = this.#nextDueMs();
+    if (due === undefined || !this.#meta.exists) return undefined;
+    const { asOf, awakeMs, online } = this.#meta.row;
+    // Nothing is due while offline, but whether that still holds must be asked.
+    return online ? asOf + Math.max(0, due - awakeMs) : asOf + LIMITS.sds.timerSlackMs;
+  }
+
+  /** How much of the time since the last reading was awake. Nobody came when the earliest timer was due: slept. */
+  #counted(elapsed: number): number {
+    const untilDue = Math.max(0, (this.#nextDueMs() ?? Number.POSITIVE_INFINITY) - this.ms);
+    const slack = LIMITS.sds.timerSlackMs;
+    if (elapsed <= 0) return 0;
+    return elapsed <= untilDue + slack ? elapsed : Math.min(elapsed, slack);
+  }
+}

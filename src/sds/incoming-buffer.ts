@@ -1,0 +1,156 @@
+import { OrderedIndex } from "./ordered-index.ts";
+import type { IncomingRow, MissingRow, SdsTables } from "./tables.ts";
+
+/**
+ * The buffer of incoming messages with unmet causal dependencies of LIP-109, and the dependencies that are looked for.
+ *
+ * A reverse index leads from a dependency to what waits for it, so that its arrival costs what it releases, however many
+ * messages are parked. Every parked message waits, directly or through other parked ones, for a missing one; so once
+ * each missing one has come or is given up, nothing is parked.
+ */
+export class IncomingBuffer {
+  readonly #incoming: SdsTables["incoming"];
+  readonly #missing: SdsTables["missing"];
+  readonly #bySequence: OrderedIndex<IncomingRow>;
+  readonly #byDeadline: OrderedIndex<MissingRow>;
+  readonly #dependants = new Map<string, Set<string>>();
+  #bytes = 0;
+
+  constructor(tables: Pick<SdsTables, "incoming" | "missing">) {
+    this.#incoming = tables.incoming;
+    this.#missing = tables.missing;
+    this.#bySequence = new OrderedIndex(tables.incoming, ({ sequence }) => sequence);
+    this.#byDeadline = new OrderedIndex(tables.missing, ({ giveUpMs }) => giveUpMs);
+    tables.incoming.observe((key, before, after) => {
+      this.#bytes += (after?.bytes ?? 0) - (before?.bytes ?? 0);
+      for (const dependency of before?.waitsFor ?? []) this.#unlink(dependency, key);
+      for (const dependency of after?.waitsFor ?? []) this.#link(dependency, key);
+    });
+  }
+
+  /** Messages parked, and the bytes of their contents. */
+  get size(): number {
+    return this.#incoming.size;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get missingSize(): number {
+    return this.#missing.size;
+  }
+
+  has(messageId: string): boolean {
+    return this.#incoming.has(messageId);
+  }
+
+  missing(messageId: string): MissingRow | undefined {
+    return this.#missing.get(messageId);
+  }
+
+  /** What is looked for, longest first. */
+  *missingIds(): Generator<string> {
+    yield* this.#byDeadline.ascending();
+  }
+
+  park(messageId: string, row: IncomingRow): void {
+    this.#incoming.put(messageId, row);
+  }
+
+  lookFor(messageId: string, row: MissingRow): void {
+    this.#missing.put(messageId, row);
+  }
+
+  /** It came, or is given up. */
+  stopLookingFor(messageId: string): void {
+    this.#missing.delete(messageId);
+  }
+
+  /** One dependency of a parked message is met. Returns its row once that was the last one, and it is parked no more. */
+  meet(messageId: string, dependency: string): IncomingRow | undefined {
+    const row = this.#incoming.get(messageId);
+    if (!row) return undefined;
+    const waitsFor = row.waitsFor.filter((id) => id !== dependency);
+    if (waitsFor.length === 0) {
+      this.#incoming.delete(messageId);
+      return row;
+    }
+    this.#incoming.put(messageId, { ...row, waitsFor });
+    return undefined;
+  }
+
+  dependantsOf(messageId: string): readonly string[] {
+    return [...(this.#dependants.get(messageId) ?? [])];
+  }
+
+  /**
+   * Those of `dependencies` that themselves wait for `messageId`. Honest messages never do, since an id depends on its
+   * content's history; what a forger ties into a circle must not be parked for ever.
+   */
+  circular(messageId: string, dependencies: readonly string[]): ReadonlySet<string> {
+    const circular = new Set<string>();
+    if (!this.#dependants.has(messageId)) return circular;
+    for (const dependency of dependencies) if (this.#leadsTo(dependency, messageId)) circular.add(dependency);
+    return circular;
+  }
+
+  #leadsTo(from: string, to: string): boolean {
+    const visited = new Set([from]);
+    const open = [from];
+    for (let id = open.pop(); id !== undefined; id = open.pop()) {
+      for (const next of this.#incoming.get(id)?.waitsFor ?? []) {
+        if (next === to) return true;
+        if (visited.has(next)) continue;
+        visited.add(next);
+        open.push(next);
+      }
+    }
+    return false;
+  }
+
+  nextDueMs(): number | undefined {
+    return this.#byDeadline.first()?.order;
+  }
+
+  /** The missing dependency that is looked for longest, if its time is over at the awake time `ms`. */
+  overdue(ms: number): string | undefined {
+    const first = this.#byDeadline.first();
+    return first && first.order <= ms ? first.key : undefined;
+  }
+
+  longestMissing(): string | undefined {
+    return this.#byDeadline.first()?.key;
+  }
+
+  /** Missing dependencies that keep the longest parked message from being delivered. */
+  missingForOldest(): readonly string[] {
+    for (const oldest of this.#bySequence.ascending()) {
+      const found = new Set<string>();
+      const visited = new Set([oldest]);
+      const open = [oldest];
+      for (let id = open.pop(); id !== undefined; id = open.pop()) {
+        for (const next of this.#incoming.get(id)?.waitsFor ?? []) {
+          if (visited.has(next)) continue;
+          visited.add(next);
+          if (this.#missing.has(next)) found.add(next);
+          else open.push(next);
+        }
+      }
+      return [...found];
+    }
+    return [];
+  }
+
+  #link(dependency: string, dependant: string): void {
+    const dependants = this.#dependants.get(dependency);
+    if (dependants) dependants.add(dependant);
+    else this.#dependants.set(dependency, new Set([dependant]));
+  }
+
+  #unlink(dependency: string, dependant: string): void {
+    const dependants = this.#dependants.get(dependency);
+    if (!dependants?.delete(dependant)) return;
+    if (dependants.size === 0) this.#dependants.delete(dependency);
+  }
+}

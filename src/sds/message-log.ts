@@ -1,0 +1,99 @@
+import { fromHex } from "../common/bytes.ts";
+import type { HistoryEntry } from "./message.ts";
+import { OrderedIndex } from "./ordered-index.ts";
+import type { LogRow, SdsTables } from "./tables.ts";
+
+export interface LogBounds {
+  readonly log: number;
+  readonly causalHistory: number;
+  readonly causalHistoryMax: number;
+}
+
+/** The local log of LIP-109: message ids in the order of Lamport time, then of id. */
+export class MessageLog {
+  readonly #log: SdsTables["log"];
+  readonly #bounds: LogBounds;
+  readonly #byLamport: OrderedIndex<LogRow>;
+  /** Messages that no other one of the log names. */
+  readonly #heads: OrderedIndex<LogRow>;
+
+  constructor(log: SdsTables["log"], bounds: LogBounds) {
+    this.#log = log;
+    this.#bounds = bounds;
+    this.#byLamport = new OrderedIndex(log, ({ lamport }) => lamport);
+    this.#heads = new OrderedIndex(log, ({ lamport, head }) => (head ? lamport : undefined));
+  }
+
+  /** Enters a message that names `history`; the lowest messages beyond the bound leave. */
+  add(messageId: string, row: Omit<LogRow, "head">, history: readonly string[]): void {
+    for (const named of history) {
+      const before = this.#log.get(named);
+      if (!before?.head) continue;
+      const { head: _, ...after } = before;
+      this.#log.put(named, after);
+    }
+    this.#log.put(messageId, { ...row, head: true });
+    while (this.#log.size > this.#bounds.log) {
+      const lowest = this.#byLamport.first();
+      if (!lowest) return;
+      this.#log.delete(lowest.key);
+    }
+  }
+
+  /**
+   * The causal history of a message sent now, oldest first: LIP-109 asks for "the preceding few message IDs".
+   *
+   * Those are the newest two of the log, and whichever other messages nobody has named yet: left out, a receiver could
+   * deliver our message before one that we had seen, or even before an earlier one of our own. In most conversations
+   * there are no others.
+   */
+  causalHistory(ownId: string): readonly HistoryEntry[] {
+    const named = new Set<string>();
+    const max = this.#bounds.causalHistoryMax;
+    // Our own newest message first: the order of one sender's messages must hold whatever does not fit.
+    for (const id of this.#heads.descending()) {
+      if (this.#log.get(id)?.senderId === ownId) {
+        named.add(id);
+        break;
+      }
+    }
+    for (const id of this.#heads.descending()) {
+      if (named.size >= max) break;
+      named.add(id);
+    }
+    for (const id of this.#byLamport.descending()) {
+      if (named.size >= this.#bounds.causalHistory) break;
+      named.add(id);
+    }
+    const rows = [...named].map((messageId) => ({ messageId, row: this.#log.get(messageId) }));
+    rows.sort((a, b) => (a.row?.lamport ?? 0) - (b.row?.lamport ?? 0) || (a.messageId < b.messageId ? -1 : 1));
+    return rows.map(({ messageId, row }) => {
+      const hint = row?.hash === undefined ? undefined : fromHex(row.hash);
+      return {
+        messageId,
+        ...(hint ? { retrievalHint: hint } : {}),
+        ...(row?.senderId ? { senderId: row.senderId } : {}),
+      };
+    });
+  }
+
+  /**
+   * A retrieval hint for a message of the log: the newest propagated hash, one that a store node confirmed preferred. The
+   * map is persistent, as LIP-173 demands.
+   */
+  noteHash(messageId: string, hash: string, stored: boolean): void {
+    const row = this.#log.get(messageId);
+    if (!row || (row.stored && !stored) || (row.hash === hash && !stored)) return;
+    this.#log.put(messageId, { ...row, hash, ...(stored ? { stored } : {}) });
+  }
+
+  /** For a message of someone else: the hash that it came with, if it has none yet. */
+  noteFirstHash(messageId: string, hash: string): void {
+    if (this.#log.get(messageId)?.hash === undefined) this.noteHash(messageId, hash, false);
+  }
+
+  /** Ids in the log's order. */
+  ids(): readonly string[] {
+    return [...this.#byLamport.ascending()];
+  }
+}

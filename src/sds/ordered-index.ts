@@ -1,0 +1,100 @@
+import type { Table } from "../common/table.ts";
+
+/** Entries dropped at the front before the arrays are moved up. */
+const COMPACT_AT = 1024;
+
+/**
+ * The keys of a table in ascending order of a number that each row gives, then of the key. Rows that give none are left
+ * out. Derived from the table, and so right after a restart and after an event that was undone.
+ *
+ * A sorted array: almost every change is at one of its ends, where it costs nothing.
+ */
+export class OrderedIndex<V> {
+  #orders: number[] = [];
+  #keys: string[] = [];
+  #head = 0;
+
+  constructor(table: Table<string, V>, orderOf: (row: V) => number | undefined) {
+    const loaded: { readonly order: number; readonly key: string }[] = [];
+    let loading = true;
+    table.observe((key, before, after) => {
+      const was = before === undefined ? undefined : orderOf(before);
+      const is = after === undefined ? undefined : orderOf(after);
+      if (loading) {
+        if (is !== undefined) loaded.push({ order: is, key });
+      } else if (was !== is) {
+        if (was !== undefined) this.#remove(was, key);
+        if (is !== undefined) this.#insert(is, key);
+      }
+    });
+    loading = false;
+    loaded.sort((a, b) => a.order - b.order || (a.key < b.key ? -1 : 1));
+    this.#orders = loaded.map(({ order }) => order);
+    this.#keys = loaded.map(({ key }) => key);
+  }
+
+  get size(): number {
+    return this.#keys.length - this.#head;
+  }
+
+  first(): { readonly order: number; readonly key: string } | undefined {
+    return this.#at(this.#head);
+  }
+
+  /** Ascending; the table may be changed meanwhile only after the last step. */
+  *ascending(): Generator<string> {
+    for (let i = this.#head; i < this.#keys.length; i++) yield this.#keys[i] ?? "";
+  }
+
+  /** Descending; the table may be changed meanwhile only after the last step. */
+  *descending(): Generator<string> {
+    for (let i = this.#keys.length - 1; i >= this.#head; i--) yield this.#keys[i] ?? "";
+  }
+
+  #at(position: number): { readonly order: number; readonly key: string } | undefined {
+    const [order, key] = [this.#orders[position], this.#keys[position]];
+    return order === undefined || key === undefined ? undefined : { order, key };
+  }
+
+  #insert(order: number, key: string): void {
+    const position = this.#positionOf(order, key);
+    if (position === this.#keys.length) {
+      this.#orders.push(order);
+      this.#keys.push(key);
+    } else {
+      this.#orders.splice(position, 0, order);
+      this.#keys.splice(position, 0, key);
+    }
+  }
+
+  #remove(order: number, key: string): void {
+    const position = this.#positionOf(order, key);
+    if (position === this.#head) {
+      this.#head++;
+      if (this.#head > COMPACT_AT && this.#head * 2 > this.#keys.length) {
+        this.#orders = this.#orders.slice(this.#head);
+        this.#keys = this.#keys.slice(this.#head);
+        this.#head = 0;
+      }
+    } else {
+      this.#orders.splice(position, 1);
+      this.#keys.splice(position, 1);
+    }
+  }
+
+  /** The place of the first entry that is not below (order, key). */
+  #positionOf(order: number, key: string): number {
+    let low = this.#head;
+    let high = this.#keys.length;
+    // Most often at the end.
+    const last = this.#at(high - 1);
+    if (high > low && last && (last.order < order || (last.order === order && last.key < key))) return high;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const entry = this.#at(middle);
+      if (entry && (entry.order < order || (entry.order === order && entry.key < key))) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}

@@ -1,0 +1,69 @@
+import type { Bytes } from "../common/bytes.ts";
+
+export interface Received {
+  readonly messageId: string;
+  readonly senderId: string;
+  readonly content: Uint8Array;
+}
+
+export interface Outgoing {
+  readonly kind: "retransmission" | "sync" | "repair";
+  readonly messageId: string;
+  /** Store nodes need not keep it. */
+  readonly ephemeral: boolean;
+  /** The exact bytes, where the wires table does not keep them. */
+  readonly wire?: Bytes;
+}
+
+export interface Lost {
+  readonly messageId: string;
+  readonly senderId?: string;
+  readonly reason: string;
+}
+
+export interface Missing {
+  readonly messageId: string;
+  /** Message hash, lower-case hexadecimal. */
+  readonly hint?: string;
+  readonly senderId?: string;
+}
+
+/** What an event meant. */
+export interface SdsOutcome {
+  /** New content that arrived with this call, whether delivered or parked: buffer it. */
+  readonly arrived?: Received;
+  /** Ids whose dependencies are now met, in causal order; only ids with content. */
+  readonly delivered: readonly string[];
+  /** Own messages that another participant is now known to have. */
+  readonly acknowledged: readonly string[];
+  /** Messages to put through the rate limiter now. */
+  readonly outgoing: readonly Outgoing[];
+  /** Own messages whose retransmissions are exhausted. */
+  readonly exhausted: readonly string[];
+  /** Dependencies given up, once each. */
+  readonly lost: readonly Lost[];
+  /** Dependencies newly known to be missing, or now known with a hint. */
+  readonly missing: readonly Missing[];
+  /** Why the message was dropped, for diagnostics. */
+  readonly dropped?: string;
+}
+
+/** An outcome in the making. */
+export interface OutcomeDraft {
+  arrived?: Received;
+  readonly delivered: string[];
+  readonly acknowledged: string[];
+  readonly outgoing: Outgoing[];
+  readonly exhausted: string[];
+  readonly lost: Lost[];
+  readonly missing: Missing[];
+  dropped?: string;
+}
+
+export function emptyOutcome(): OutcomeDraft {
+  return { delivered: [], acknowledged: [], outgoing: [], exhausted: [], lost: [], missing: [] };
+}
+
+export function droppedOutcome(reason: string): SdsOutcome {
+  return { ...emptyOutcome(), dropped: reason };
+}

@@ -1,0 +1,527 @@
+/**
+ * One participant of one channel, LIP-109 (Scalable Data Sync): what it sends, what it makes of what it receives, and
+ * what time asks of it.
+ *
+ * A pure state machine on tables: the time and random numbers come in with the calls, and what is to be done goes out
+ * with the outcomes. Each procedure below is one of LIP-109's protocol steps; the state that they share is in the classes
+ * of this folder.
+ */
+import { EMPTY, toHex, utf8 } from "../common/bytes.ts";
+import { LIMITS } from "../limits.ts";
+import { AwakeClock } from "./awake-clock.ts";
+import { IncomingBuffer } from "./incoming-buffer.ts";
+import { KeptWires } from "./kept-wires.ts";
+import type { SdsLayout } from "./layout.ts";
+import { Members } from "./members.ts";
+import type { HistoryEntry, SdsMessage, Wrapped } from "./message.ts";
+import { messageIdOf } from "./message-id.ts";
+import { MessageLog } from "./message-log.ts";
+import { Meta } from "./meta.ts";
+import { droppedOutcome, emptyOutcome, type OutcomeDraft, type Received, type SdsOutcome } from "./outcome.ts";
+import { OutgoingBuffer } from "./outgoing-buffer.ts";
+import { ReceivedSummary } from "./received-summary.ts";
+import { SeenIds } from "./seen-ids.ts";
+import { SyncTimers } from "./sync-timers.ts";
+import type { IncomingRow, SdsTables } from "./tables.ts";
+
+export type { SdsLayout } from "./layout.ts";
+export type { Lost, Missing, Outgoing, Received, SdsOutcome } from "./outcome.ts";
+export { openSdsTables, SDS_COLD_TABLES, SDS_TABLES, type SdsTables } from "./tables.ts";
+
+type Bounds = { readonly [K in keyof typeof LIMITS.sds]: number };
+
+export interface SdsConfig {
+  /** Who we are: at most 256 bytes, as is the channel id. */
+  readonly participantId: string;
+  readonly channelId: string;
+  readonly layout: SdsLayout;
+  /** How far before its first start the channel looks back for messages, in milliseconds. Default: 24 hours. */
+  readonly lookBackMs?: number;
+  /** In place of `LIMITS.sds`. */
+  readonly limits?: Partial<Bounds>;
+}
+
+/** What came with a message. */
+export interface IncomingContext {
+  /** Milliseconds since the Unix epoch. */
+  readonly now: number;
+  /** Hash of the Waku message that carried it, lower-case hexadecimal. */
+  readonly messageHash: string;
+  /** Store nodes did not keep that Waku message: its hash is no retrieval hint. */
+  readonly ephemeral?: boolean;
+  /** Uniform in [0, 1). */
+  readonly random: number;
+}
+
+/** A message on its way into the log. */
+interface Entering {
+  readonly messageId: string;
+  readonly senderId: string;
+  readonly lamport: number;
+  readonly history: readonly string[];
+  readonly hash?: string;
+}
+
+/** Bytes of a retrieval hint that are looked at; a message hash has 32. */
+const HINT_BYTES = 64;
+const NANOSECONDS = 1_000_000n;
+
+export class Participant {
+  readonly #config: SdsConfig;
+  readonly #limits: Bounds;
+  readonly #meta: Meta;
+  readonly #clock: AwakeClock;
+  readonly #log: MessageLog;
+  readonly #seen: SeenIds;
+  readonly #summary: ReceivedSummary;
+  readonly #outgoing: OutgoingBuffer;
+  readonly #incoming: IncomingBuffer;
+  readonly #members: Members;
+  readonly #wires: KeptWires;
+  readonly #sync: SyncTimers;
+
+  constructor(config: SdsConfig, tables: SdsTables) {
+    const limits: Bounds = { ...LIMITS.sds, ...config.limits };
+    this.#config = config;
+    this.#limits = limits;
+    this.#meta = new Meta(tables.meta);
+    this.#clock = new AwakeClock(this.#meta, () => this.#nextDueMs());
+    this.#log = new MessageLog(tables.log, limits);
+    this.#seen = new SeenIds(tables.seen, this.#meta, limits.seenIds);
+    this.#summary = new ReceivedSummary(tables.summary, this.#meta, config.layout, limits);
+    this.#wires = new KeptWires(tables, limits);
+    this.#outgoing = new OutgoingBuffer(tables.outgoing, config.layout, limits, (id) => this.#wires.drop(id));
+    this.#incoming = new IncomingBuffer(tables);
+    this.#members = new Members(tables.members, limits.members);
+    this.#sync = new SyncTimers(this.#meta, limits);
+  }
+
+  /**
+   * LIP-109, send message: wraps one segment. Its bytes are kept under its id until it is acknowledged.
+   *
+   * An ephemeral one carries neither history nor filter and enters no buffer and no log: nobody waits for it.
+   */
+  wrapOutgoing(content: Uint8Array, options: { readonly now: number; readonly ephemeral: boolean }): Wrapped {
+    const { now, ephemeral } = options;
+    this.#clock.advance(now);
+    this.#wires.prune(this.#clock.ms);
+    const wrapped = this.#wrap(content, now, ephemeral ? "none" : "full");
+    const { messageId, lamport, history } = wrapped;
+    this.#wires.keep(messageId, wrapped.wire);
+    if (ephemeral) {
+      this.#seen.add(messageId, "ephemeral");
+      this.#wires.release(messageId, this.#clock.ms);
+    } else {
+      this.#seen.add(messageId, "own");
+      this.#log.add(messageId, { lamport, senderId: this.#config.participantId }, history);
+      this.#outgoing.add(messageId, this.#meta.nextSequence());
+      this.#sync.onOwnMessage();
+    }
+    return { messageId, wire: wrapped.wire };
+  }
+
+  /** LIP-109, receive message. Never throws on account of what `wire` holds. */
+  handleIncoming(wire: Uint8Array, context: IncomingContext): SdsOutcome {
+    const decoded = this.#config.layout.decode(wire);
+    if (!decoded.ok) return droppedOutcome(`undecodable: ${decoded.error}`);
+    const message = decoded.value;
+    if (message.channelId !== this.#config.channelId) return droppedOutcome("foreign channel");
+    if (!this.#isIdentifier(message.messageId)) return droppedOutcome("message id empty or too long");
+    if (message.senderId !== "" && !this.#isIdentifier(message.senderId)) return droppedOutcome("sender id too long");
+    const stamp = message.lamportTimestamp ?? 0n;
+    if (stamp > BigInt(Number.MAX_SAFE_INTEGER)) return droppedOutcome("Lamport timestamp out of range");
+
+    // To hear anything is to be online.
+    this.#clock.advance(context.now, true);
+    this.#meta.change({ jitter: context.random });
+    const own = message.senderId === this.#config.participantId;
+    if (this.#isDuplicate(message.messageId)) {
+      if (!own) this.#onDuplicate(message, context);
+      return droppedOutcome(own ? "own message" : "duplicate");
+    }
+    const lamport = this.#capped(Number(stamp), context.now);
+    this.#meta.change({ lamport: Math.max(this.#meta.row.lamport, lamport) });
+    return own ? this.#admitOwn(message, lamport, context) : this.#receive(message, lamport, context);
+  }
+
+  /** A message of ours left for the network: the timer of its acknowledgement starts. */
+  onPropagated(messageId: string, messageHash: string, now: number): void {
+    this.#clock.advance(now);
+    this.#outgoing.left(messageId, this.#clock.ms);
+    this.#log.noteHash(messageId, messageHash, false);
+  }
+
+  /** A store node has it. */
+  onStored(messageId: string, messageHash: string): void {
+    this.#outgoing.stored(messageId);
+    this.#log.noteHash(messageId, messageHash, true);
+  }
+
+  /** Stops the retransmission of a message of ours; a late acknowledgement still counts. */
+  abandon(messageId: string): void {
+    this.#outgoing.abandon(messageId);
+  }
+
+  /** Starts it again, from the beginning; the timer runs once the message has left again. */
+  resume(messageId: string, now: number): void {
+    this.#clock.advance(now);
+    this.#outgoing.resume(messageId);
+    this.#wires.reclaim(messageId);
+  }
+
+  /** Nobody asks for an acknowledgement of this message any more, nor will resume it. */
+  forget(messageId: string): void {
+    this.#outgoing.remove(messageId);
+    this.#wires.drop(messageId);
+  }
+
+  /**
+   * Messages that are here although they were not received, such as segments reconstructed from parity: they satisfy
+   * dependencies and are acknowledged like received ones.
+   */
+  markReceived(messageIds: readonly string[], now: number): SdsOutcome {
+    this.#clock.advance(now);
+    const outcome = emptyOutcome();
+    for (const messageId of messageIds) {
+      if (this.#seen.has(messageId) || this.#incoming.has(messageId)) continue;
+      this.#seen.add(messageId, "content");
+      this.#summary.note(messageId);
+      this.#cascade(messageId, outcome);
+    }
+    return outcome;
+  }
+
+  /** Everything that is due. While `online` is false nothing is, and no timer runs. */
+  tick(context: { readonly now: number; readonly random: number; readonly online: boolean }): SdsOutcome {
+    const { now, random, online } = context;
+    this.#clock.advance(now, online);
+    const outcome = emptyOutcome();
+    if (!online) return outcome;
+    this.#meta.change({ jitter: random });
+    const ms = this.#clock.ms;
+    this.#outgoing.sweep(ms, outcome);
+    for (const messageId of outcome.exhausted) this.#wires.release(messageId, ms);
+    for (let id = this.#incoming.overdue(ms); id !== undefined; id = this.#incoming.overdue(ms)) {
+      this.#giveUp(id, "not found in time", outcome);
+    }
+    if (this.#sync.takeDue()) {
+      const { messageId, wire } = this.#wrapSync(now);
+      outcome.outgoing.push({ kind: "sync", messageId, ephemeral: false, wire });
+    }
+    this.#wires.prune(ms);
+    return outcome;
+  }
+
+  /** Milliseconds since the Unix epoch at which `tick` has something to do. */
+  nextDeadline(): number | undefined {
+    return this.#clock.wallDeadline();
+  }
+
+  /** Other participants heard. */
+  members(): number {
+    return this.#members.size;
+  }
+
+  /** Whether another participant is known to have this message of ours. */
+  isAcknowledged(messageId: string): boolean {
+    return this.#seen.kindOf(messageId) === "acknowledged";
+  }
+
+  /** What is looked for, longest first: after a restart the search goes on with it. */
+  missing(): SdsOutcome["missing"] {
+    return [...this.#incoming.missingIds()].map((messageId) => {
+      const row = this.#incoming.missing(messageId);
+      return { messageId, ...optionalParts(row?.hint, row?.senderId) };
+    });
+  }
+
+  /** Ids in the order of the log: Lamport timestamp, then id. */
+  logIds(): readonly string[] {
+    return this.#log.ids();
+  }
+
+  #wrap(
+    content: Uint8Array,
+    now: number,
+    metadata: "full" | "none",
+  ): Wrapped & { readonly lamport: number; readonly history: readonly string[] } {
+    const { participantId, channelId, layout } = this.#config;
+    const { lamport: current, lastIdNanoseconds } = this.#meta.row;
+    // LIP-109: max(time now, current + 1), in the unit of the layout.
+    const lamport = Math.max(Math.floor(now / layout.lamportUnitMs), current + 1);
+    const clockNanoseconds = BigInt(Math.floor(now)) * NANOSECONDS;
+    // Later than every earlier one, or two equal contents within a millisecond would have one id.
+    const nanoseconds = clockNanoseconds > lastIdNanoseconds ? clockNanoseconds : lastIdNanoseconds + 1n;
+    this.#meta.change({ lamport, lastIdNanoseconds: nanoseconds });
+    const messageId = messageIdOf(participantId, nanoseconds, content);
+    const causalHistory = metadata === "full" ? this.#log.causalHistory(participantId) : [];
+    const history = causalHistory.map((entry) => entry.messageId);
+    const wire = layout.encode({
+      senderId: participantId,
+      messageId,
+      channelId,
+      lamportTimestamp: BigInt(lamport),
+      causalHistory,
+      bloomFilter: metadata === "full" ? this.#summary.nextFilter(new Set(history)) : EMPTY,
+      content,
+      repairRequest: [],
+    });
+    return { messageId, wire, lamport, history };
+  }
+
+  /**
+   * LIP-109, periodic sync message: empty content, history and filter as usual; in no buffer, no log, no filter and no
+   * causal history of ours. Its id is remembered, since nim-sds names sync messages in causal histories.
+   */
+  #wrapSync(now: number): Wrapped {
+    const { messageId, wire } = this.#wrap(EMPTY, now, "full");
+    this.#seen.add(messageId, "sync");
+    return { messageId, wire };
+  }
+
+  #isIdentifier(text: string): boolean {
+    const limit = this.#limits.identifierBytes;
+    // A UTF-16 unit takes at most three bytes: nearly every identifier is decided by its length.
+    if (text.length * 3 <= limit) return text !== "";
+    return text.length <= limit && utf8(text).length <= limit;
+  }
+
+  #isDuplicate(messageId: string): boolean {
+    if (this.#incoming.has(messageId)) return true;
+    const kind = this.#seen.kindOf(messageId);
+    return kind !== undefined && kind !== "lost";
+  }
+
+  /** A sender that sends again does not know that its message arrived. */
+  #onDuplicate(message: SdsMessage, { messageHash, ephemeral, random }: IncomingContext): void {
+    if (!ephemeral) this.#log.noteFirstHash(message.messageId, messageHash);
+    if (message.content.length === 0 || !wantsAcknowledgement(message)) return;
+    this.#summary.note(message.messageId);
+    this.#sync.oweAcknowledgement(undefined, random, this.#members.size);
+  }
+
+  /**
+   * With our own sender id, and yet not sent by this state: another device with the same identity, or ours before a
+   * restore. Others depend on it, so it enters the log; it says nothing about acknowledgements, or anybody could forge
+   * them under our name.
+   */
+  #admitOwn(message: SdsMessage, lamport: number, context: IncomingContext): SdsOutcome {
+    const outcome = emptyOutcome();
+    outcome.dropped = "own message";
+    const { messageId, senderId } = message;
+    this.#incoming.stopLookingFor(messageId);
+    if (message.content.length === 0) this.#seen.add(messageId, "sync");
+    else {
+      this.#seen.add(messageId, "own");
+      const history = this.#historyOf(message).map((entry) => entry.messageId);
+      this.#log.add(messageId, { lamport, senderId, ...hashOf(context) }, history);
+    }
+    this.#cascade(messageId, outcome);
+    return outcome;
+  }
+
+  #receive(message: SdsMessage, lamport: number, context: IncomingContext): SdsOutcome {
+    const outcome = emptyOutcome();
+    const { messageId, senderId, content } = message;
+    const entries = this.#historyOf(message);
+    const history = entries.map((entry) => entry.messageId);
+    this.#members.heard(senderId);
+    this.#review(message, history, outcome);
+    this.#sync.onHistoryHeard(new Set(history));
+    if (history.some((id) => this.#seen.kindOf(id) === "sync")) this.#noteReferenceMembers();
+    this.#incoming.stopLookingFor(messageId);
+
+    const unmet = this.#unmet(message, lamport, entries, outcome);
+    if (content.length === 0) {
+      // LIP-109: a sync message is processed like any other and never kept.
+      this.#seen.add(messageId, "sync");
+      this.#sync.onSyncHeard();
+      this.#cascade(messageId, outcome);
+      this.#boundMissing(outcome);
+      return outcome;
+    }
+
+    outcome.arrived = { messageId, senderId, content } satisfies Received;
+    this.#summary.note(messageId);
+    this.#sync.onContentHeard();
+    if (wantsAcknowledgement(message)) {
+      this.#sync.oweAcknowledgement(messageId, context.random, this.#members.size);
+      if (lamport > this.#horizon()) this.#members.spoke(senderId, lamport);
+    }
+    const entering = { messageId, senderId, lamport, history, ...hashOf(context) };
+    if (message.lamportTimestamp === undefined) {
+      // LIP-109: ephemeral messages are delivered at once, without buffering and without entering the log.
+      this.#seen.add(messageId, "ephemeral");
+      outcome.delivered.push(messageId);
+      this.#cascade(messageId, outcome);
+    } else if (unmet.length === 0) {
+      this.#deliver(entering, outcome);
+      this.#cascade(messageId, outcome);
+    } else {
+      const sequence = this.#meta.nextSequence();
+      const { messageId: _, ...row } = entering;
+      this.#incoming.park(messageId, { ...row, sequence, bytes: content.length, waitsFor: unmet });
+      this.#boundParked(outcome);
+    }
+    this.#boundMissing(outcome);
+    return outcome;
+  }
+
+  /** The entries that count: the newest of a history that is too long, without itself, duplicates and nonsense. */
+  #historyOf(message: SdsMessage): readonly HistoryEntry[] {
+    const entries = new Map<string, HistoryEntry>();
+    for (const entry of message.causalHistory.slice(-this.#limits.incomingHistory)) {
+      if (entry.messageId === message.messageId || !this.#isIdentifier(entry.messageId)) continue;
+      entries.set(entry.messageId, entry);
+    }
+    return [...entries.values()];
+  }
+
+  /** LIP-109, review ACK status. */
+  #review(message: SdsMessage, history: readonly string[], outcome: OutcomeDraft): void {
+    const { layout } = this.#config;
+    const filter = message.bloomFilter.length === 0 ? undefined : layout.decodeFilter(message.bloomFilter);
+    for (const id of this.#outgoing.review(history, filter)) {
+      this.#seen.add(id, "acknowledged");
+      this.#wires.release(id, this.#clock.ms);
+      outcome.acknowledged.push(id);
+    }
+  }
+
+  #noteReferenceMembers(): void {
+    if (!this.#meta.row.referenceMembers) this.#meta.change({ referenceMembers: true });
+  }
+
+  /** Dependencies that are not met. Those that nobody has seen yet are looked for from now on. */
+  #unmet(
+    message: SdsMessage,
+    lamport: number,
+    entries: readonly HistoryEntry[],
+    outcome: OutcomeDraft,
+  ): readonly string[] {
+    // A message is younger than all that it depends on: at the horizon or before it, all of that is older than we are.
+    if (lamport <= this.#horizon()) return [];
+    const unmet = entries.filter((entry) => !this.#seen.has(entry.messageId));
+    const circular = this.#incoming.circular(
+      message.messageId,
+      unmet.map((entry) => entry.messageId),
+    );
+    const mayPredateUs = !this.#members.hasSpokenBefore(message.senderId, lamport);
+    const waitsFor: string[] = [];
+    for (const entry of unmet) {
+      if (circular.has(entry.messageId)) continue;
+      waitsFor.push(entry.messageId);
+      if (!this.#incoming.has(entry.messageId)) this.#lookFor(entry, mayPredateUs, outcome);
+    }
+    return waitsFor;
+  }
+
+  #lookFor(entry: HistoryEntry, mayPredateUs: boolean, outcome: OutcomeDraft): void {
+    const { messageId, retrievalHint, senderId } = entry;
+    const known = this.#incoming.missing(messageId);
+    const hint = retrievalHint && retrievalHint.length <= HINT_BYTES ? toHex(retrievalHint) : undefined;
+    const sender = senderId !== undefined && this.#isIdentifier(senderId) ? senderId : undefined;
+    const row = {
+      giveUpMs: known?.giveUpMs ?? this.#clock.ms + this.#limits.lostAfterMs,
+      mayPredateUs: mayPredateUs && (known?.mayPredateUs ?? true),
+      ...optionalParts(known?.hint ?? hint, known?.senderId ?? sender),
+    };
+    const newHint = known !== undefined && known.hint === undefined && hint !== undefined;
+    if (known && !newHint && known.mayPredateUs === row.mayPredateUs) return;
+    this.#incoming.lookFor(messageId, row);
+    if (known && !newHint) return;
+    outcome.missing.push({ messageId, ...optionalParts(row.hint, row.senderId) });
+  }
+
+  /** LIP-109, deliver message. */
+  #deliver(message: Entering, outcome: OutcomeDraft): void {
+    const { messageId, senderId, lamport, history, hash } = message;
+    this.#seen.add(messageId, "content");
+    this.#log.add(messageId, { lamport, senderId, ...(hash === undefined ? {} : { hash }) }, history);
+    outcome.delivered.push(messageId);
+  }
+
+  /** A dependency is met: delivers what waited for it only, and what waited for that, in causal order. */
+  #cascade(messageId: string, outcome: OutcomeDraft): void {
+    const ready: Entering[] = [];
+    const meet = (dependency: string) => {
+      const before = ready.length;
+      for (const dependant of this.#incoming.dependantsOf(dependency)) {
+        const row: IncomingRow | undefined = this.#incoming.meet(dependant, dependency);
+        if (row) ready.push({ messageId: dependant, ...row });
+      }
+      // The oldest last, where `pop` takes it.
+      if (ready.length > before) {
+        ready.sort((a, b) => b.lamport - a.lamport || (a.messageId < b.messageId ? 1 : -1));
+      }
+    };
+    meet(messageId);
+    for (let next = ready.pop(); next !== undefined; next = ready.pop()) {
+      this.#deliver(next, outcome);
+      meet(next.messageId);
+    }
+  }
+
+  /**
+   * A dependency that will not come: irretrievably lost, in the words of LIP-109. Whoever waited for it is delivered; if
+   * it comes after all, it is delivered late. What may be from before we joined was never ours to lose.
+   */
+  #giveUp(messageId: string, reason: string, outcome: OutcomeDraft): void {
+    const row = this.#incoming.missing(messageId);
+    this.#incoming.stopLookingFor(messageId);
+    this.#seen.add(messageId, "lost");
+    if (row && !row.mayPredateUs) outcome.lost.push({ messageId, ...optionalParts(undefined, row.senderId), reason });
+    this.#cascade(messageId, outcome);
+  }
+
+  /** Too many wait: what the longest waiting ones wait for is given up. No content is thrown away. */
+  #boundParked(outcome: OutcomeDraft): void {
+    const { parkedMessages, parkedBytes } = this.#limits;
+    while (this.#incoming.size > parkedMessages || this.#incoming.bytes > parkedBytes) {
+      const missing = this.#incoming.missingForOldest();
+      if (missing.length === 0) return;
+      for (const id of missing) this.#giveUp(id, "too many messages wait for others", outcome);
+    }
+  }
+
+  #boundMissing(outcome: OutcomeDraft): void {
+    while (this.#incoming.missingSize > this.#limits.missing) {
+      const longest = this.#incoming.longestMissing();
+      if (longest === undefined) return;
+      this.#giveUp(longest, "too many messages are missing", outcome);
+    }
+  }
+
+  /** A stamp from the far future must not carry our clock, or the order of the log, away from the time that it is. */
+  #capped(lamport: number, now: number): number {
+    return Math.min(lamport, Math.floor((now + this.#limits.skewMs) / this.#config.layout.lamportUnitMs));
+  }
+
+  /** Lamport time before which nothing is ours: the first start, less how far the channel looks back. */
+  #horizon(): number {
+    const lookBackMs = this.#config.lookBackMs ?? LIMITS.messaging.catchUpNewTopicMs;
+    return Math.floor((this.#meta.row.startedAt - lookBackMs) / this.#config.layout.lamportUnitMs);
+  }
+
+  #nextDueMs(): number | undefined {
+    const due = [this.#outgoing.nextDueMs(), this.#incoming.nextDueMs(), this.#sync.nextDueMs()];
+    const set = due.filter((ms) => ms !== undefined);
+    return set.length === 0 ? undefined : Math.min(...set);
+  }
+}
+
+/** Messages with neither history nor filter are ephemeral ones in all but name: nobody waits for their acknowledgement. */
+function wantsAcknowledgement(message: SdsMessage): boolean {
+  return message.causalHistory.length > 0 || message.bloomFilter.length > 0;
+}
+
+function hashOf({ messageHash, ephemeral }: IncomingContext): { readonly hash?: string } {
+  return ephemeral ? {} : { hash: messageHash };
+}
+
+function optionalParts(
+  hint: string | undefined,
+  senderId: string | undefined,
+): { readonly hint?: string; readonly senderId?: string } {
+  return { ...(hint === undefined ? {} : { hint }), ...(senderId === undefined ? {} : { senderId }) };
+}

@@ -1,0 +1,93 @@
+import type { Meta } from "./meta.ts";
+
+export interface SyncBounds {
+  readonly ackSyncMinMs: number;
+  readonly ackSyncMaxMs: number;
+  readonly ackSyncGapMs: number;
+  readonly ackSyncReferenceGapMs: number;
+  readonly syncMs: number;
+  readonly syncMaxMs: number;
+}
+
+/** When sync messages are due: those that acknowledge, and the periodic ones of LIP-109. All times are awake times. */
+export class SyncTimers {
+  readonly #meta: Meta;
+  readonly #bounds: SyncBounds;
+
+  constructor(meta: Meta, bounds: SyncBounds) {
+    this.#meta = meta;
+    this.#bounds = bounds;
+  }
+
+  /**
+   * Content arrived from someone who waits for an acknowledgement. A member with nothing to say answers by a sync message
+   * after a random time, for otherwise every message would be sent again.
+   *
+   * @param messageId what another member's message may acknowledge in our place; absent if the sender asks once more
+   * @param random uniform in [0, 1)
+   */
+  oweAcknowledgement(messageId: string | undefined, random: number, members: number): void {
+    const { awakeMs, ackOwed, lastAckSyncMs, referenceMembers } = this.#meta.row;
+    const gap = referenceMembers ? this.#bounds.ackSyncReferenceGapMs : this.#bounds.ackSyncGapMs;
+    const { ackSyncMinMs, ackSyncMaxMs } = this.#bounds;
+    // Everyone draws, and the earliest of many draws is early: with the root of their number the first answer comes about
+    // as soon in a large group as in a small one, and silences most others before their turn.
+    const latest = ackSyncMaxMs * Math.sqrt(Math.max(1, members));
+    const drawn = awakeMs + ackSyncMinMs + random * (latest - ackSyncMinMs);
+    const dueMs = ackOwed?.dueMs ?? Math.max(drawn, (lastAckSyncMs ?? Number.NEGATIVE_INFINITY) + gap);
+    const replaceable = messageId !== undefined && (ackOwed === undefined || ackOwed.messageId !== undefined);
+    this.#meta.change({ ackOwed: { dueMs, ...(replaceable ? { messageId } : {}) } });
+  }
+
+  /** Another participant's message names `history`: it may have acknowledged what we were about to. */
+  onHistoryHeard(history: ReadonlySet<string>): void {
+    const owed = this.#meta.row.ackOwed?.messageId;
+    if (owed !== undefined && history.has(owed)) this.#meta.clear("ackOwed");
+  }
+
+  /** A message of ours left: it acknowledges all that we owe. */
+  onOwnMessage(): void {
+    this.#meta.clear("ackOwed");
+    this.#restart();
+  }
+
+  /** Content of others: the conversation is alive. */
+  onContentHeard(): void {
+    this.#restart();
+  }
+
+  /** LIP-109: sync messages only "if no other messages have been broadcast in the channel". */
+  onSyncHeard(): void {
+    const { sync } = this.#meta.row;
+    if (sync) this.#schedule(sync.intervalMs);
+  }
+
+  nextDueMs(): number | undefined {
+    const { ackOwed, sync } = this.#meta.row;
+    if (ackOwed === undefined) return sync?.dueMs;
+    return sync === undefined ? ackOwed.dueMs : Math.min(ackOwed.dueMs, sync.dueMs);
+  }
+
+  /** Whether a sync message is to be sent now; if so, the timers are set anew. */
+  takeDue(): boolean {
+    const { awakeMs, ackOwed, sync } = this.#meta.row;
+    const acknowledges = ackOwed !== undefined && ackOwed.dueMs <= awakeMs;
+    const periodic = sync !== undefined && sync.dueMs <= awakeMs;
+    if (!acknowledges && !periodic) return false;
+    this.#meta.clear("ackOwed");
+    if (acknowledges) this.#meta.change({ lastAckSyncMs: awakeMs });
+    const intervalMs = sync?.intervalMs ?? this.#bounds.syncMs;
+    this.#schedule(periodic ? Math.min(2 * intervalMs, this.#bounds.syncMaxMs) : intervalMs);
+    return true;
+  }
+
+  #restart(): void {
+    this.#schedule(this.#bounds.syncMs);
+  }
+
+  /** Spread by a quarter to either side, so that members do not speak at once. */
+  #schedule(intervalMs: number): void {
+    const { awakeMs, jitter } = this.#meta.row;
+    this.#meta.change({ sync: { dueMs: awakeMs + intervalMs * (0.75 + jitter / 2), intervalMs } });
+  }
+}

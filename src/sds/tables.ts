@@ -1,0 +1,160 @@
+/**
+ * What a participant keeps: one row per fact, so that a message sent or received touches a few rows, however long the
+ * history is. Everything else in memory is an index derived from these rows.
+ *
+ * Times named `…Ms` of timers are readings of the awake clock (`awake-clock.ts`), not of the wall clock.
+ */
+import type { Bytes } from "../common/bytes.ts";
+import { ColdTable, type Journal, type StoredKey, type StoredRows, type Table, tableOf } from "../common/table.ts";
+
+/** The single row of a channel. */
+export interface SdsMetaRow {
+  /** Lamport timestamp, in the unit of the layout. */
+  readonly lamport: number;
+  /** The nanoseconds that went into the newest message id of ours: the next one takes later ones. */
+  readonly lastIdNanoseconds: bigint;
+  /** Wall clock, milliseconds since the Unix epoch: the channel's first event here. */
+  readonly startedAt: number;
+  /** The awake clock: its reading, the wall clock at which it was read, and whether it runs. */
+  readonly awakeMs: number;
+  readonly asOf: number;
+  readonly online: boolean;
+  /** Numbers rows in the order in which they came. */
+  readonly sequence: number;
+  /** Messages of ours that carried a filter. */
+  readonly sends: number;
+  /** The random number given last, for the spread of timers that are set without one. */
+  readonly jitter: number;
+  /** The next periodic sync, and the interval that leads to it; absent while there is nothing to synchronise. */
+  readonly sync?: { readonly dueMs: number; readonly intervalMs: number };
+  /** An acknowledgement that we owe; the id is absent where nobody else can give it in our place. */
+  readonly ackOwed?: { readonly dueMs: number; readonly messageId?: string };
+  readonly lastAckSyncMs?: number;
+  /** Members were seen that name sync messages in causal histories, as nim-sds does. */
+  readonly referenceMembers: boolean;
+}
+
+/** A message of the ordered log. */
+export interface LogRow {
+  /** Capped to what our clock makes plausible. */
+  readonly lamport: number;
+  readonly senderId: string;
+  /** The retrieval hint: a message hash, lower-case hexadecimal. */
+  readonly hash?: string;
+  /** A store node confirmed the hash. */
+  readonly stored?: true;
+  /** No message of the log names this one in its causal history. */
+  readonly head?: true;
+}
+
+export type SeenKind = "content" | "own" | "acknowledged" | "sync" | "ephemeral" | "lost";
+
+/** An id that satisfies dependencies and that is a duplicate when it comes again; `lost` ones may still come. */
+export interface SeenRow {
+  readonly sequence: number;
+  readonly kind: SeenKind;
+}
+
+/** A message of ours that no other participant is known to have. */
+export interface OutgoingRow {
+  readonly sequence: number;
+  /** How likely the bloom filter hits so far mean nothing: 1 before the first. */
+  readonly doubt: number;
+  readonly state: "waiting" | "abandoned" | "exhausted";
+  /** Retransmissions so far. */
+  readonly attempts: number;
+  /** When the newest transmission left for the network; absent before the first did. */
+  readonly leftMs?: number;
+  /** A store node has it: retransmissions need not be stored again. */
+  readonly stored: boolean;
+}
+
+/** A message that waits for its dependencies. Its content is with whoever was told that it arrived. */
+export interface IncomingRow {
+  readonly sequence: number;
+  readonly senderId: string;
+  readonly lamport: number;
+  /** Bytes of its content. */
+  readonly bytes: number;
+  readonly hash?: string;
+  /** Ids of its causal history, and those of them that are not met. */
+  readonly history: readonly string[];
+  readonly waitsFor: readonly string[];
+}
+
+/** A dependency that is looked for. */
+export interface MissingRow {
+  readonly giveUpMs: number;
+  /** Message hash, lower-case hexadecimal. */
+  readonly hint?: string;
+  readonly senderId?: string;
+  /** It may have been sent before we joined: then it is not reported lost. */
+  readonly mayPredateUs: boolean;
+}
+
+/** Another participant that was heard. */
+export interface MemberRow {
+  /** The lowest Lamport timestamp, after the join horizon, of a logged message of this member. */
+  readonly firstLamport?: number;
+}
+
+/** An id of another's message that our bloom filters still summarise. */
+export interface SummaryRow {
+  readonly sequence: number;
+  /** Our count of messages with a filter when it came (again). */
+  readonly sends: number;
+}
+
+/** Size of a wire row, and when it may go; never, while it may have to be sent again. */
+export interface WireSizeRow {
+  readonly bytes: number;
+  readonly untilMs?: number;
+}
+
+/** The exact bytes of an SDS message. */
+export interface WireRow {
+  readonly wire: Bytes;
+}
+
+export interface SdsTables {
+  readonly meta: Table<string, SdsMetaRow>;
+  readonly log: Table<string, LogRow>;
+  readonly seen: Table<string, SeenRow>;
+  readonly outgoing: Table<string, OutgoingRow>;
+  readonly incoming: Table<string, IncomingRow>;
+  readonly missing: Table<string, MissingRow>;
+  readonly members: Table<string, MemberRow>;
+  readonly summary: Table<string, SummaryRow>;
+  readonly wireSizes: Table<string, WireSizeRow>;
+  readonly wires: ColdTable<string, WireRow>;
+}
+
+/** Names in storage of the tables that are held in memory. */
+export const SDS_TABLES = [
+  "sdsMeta",
+  "sdsLog",
+  "sdsSeen",
+  "sdsOutgoing",
+  "sdsIncoming",
+  "sdsMissing",
+  "sdsMembers",
+  "sdsSummary",
+  "sdsWireSizes",
+] as const;
+/** Names in storage of the tables that are only written, and read one row at a time. */
+export const SDS_COLD_TABLES = ["sdsWires"] as const;
+
+export function openSdsTables(journal: Journal, scope: StoredKey, stored: StoredRows): SdsTables {
+  return {
+    meta: tableOf("sdsMeta", journal, scope, stored),
+    log: tableOf("sdsLog", journal, scope, stored),
+    seen: tableOf("sdsSeen", journal, scope, stored),
+    outgoing: tableOf("sdsOutgoing", journal, scope, stored),
+    incoming: tableOf("sdsIncoming", journal, scope, stored),
+    missing: tableOf("sdsMissing", journal, scope, stored),
+    members: tableOf("sdsMembers", journal, scope, stored),
+    summary: tableOf("sdsSummary", journal, scope, stored),
+    wireSizes: tableOf("sdsWireSizes", journal, scope, stored),
+    wires: new ColdTable("sdsWires", journal, scope),
+  };
+}

@@ -129,8 +129,8 @@ export const LIMITS = {
     catchUpRetryMs: 30 * SECOND,
     /** Milliseconds for one request to a service node. */
     requestMs: 10 * SECOND,
-    /** Requests to one lightpush node: tokens per second and burst. A node admits 37 per 10 s and peer. */
-    lightpushPerSecond: 3.5,
+    /** Requests to one lightpush node: tokens per second and burst. A node admits 37 per 10 s and peer: 5 + 10 · 3.2. */
+    lightpushPerSecond: 3.2,
     lightpushBurst: 5,
     /** Milliseconds for which a rejected node is left alone: the length of its window. The rate falls by half and recovers. */
     lightpushPauseMs: 10 * SECOND,

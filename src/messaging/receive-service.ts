@@ -196,7 +196,8 @@ export class ReceiveService {
       else if (done) this.#wake(topic, LIMITS.messaging.catchUpEveryMs);
       else this.#lookLater(topic);
     };
-    this.#catchUp(topic).then(finish, () => finish(false));
+    // It fails only with its transactor; memory is then ahead of storage, and nothing goes on from it.
+    this.#catchUp(topic).then(finish, () => this.stop());
   }
 
   #lookLater(topic: Topic): void {

@@ -510,9 +510,9 @@ export class SendService {
     }
   }
 
-  /** Work that nobody awaits. It fails only with its transactor, whose owner is told and starts everything again. */
+  /** Work that nobody awaits. It fails only with its transactor; memory is then ahead of storage, and nothing goes on from it. */
   #background(work: Promise<void>, afterwards: () => void = () => {}): void {
-    work.then(afterwards, afterwards);
+    work.then(afterwards, () => this.stop());
   }
 
   #newAttempt(row: TaskRow): Attempt {

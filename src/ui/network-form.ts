@@ -2,28 +2,10 @@
 import { err, ok, type Result } from "../common/result.ts";
 import { LIMITS } from "../limits.ts";
 import type { NetworkConfig } from "../messaging/network-config.ts";
+import { NETWORK_PRESETS } from "../messaging/network-presets.ts";
 
-export interface NetworkPreset extends NetworkConfig {
-  readonly id: string;
-}
-
-/** Networks whose nodes a browser can reach, by the discovery lists that their operators publish. */
-export const PRESETS: readonly NetworkPreset[] = [
-  {
-    id: "waku",
-    name: "The Waku Network",
-    clusterId: 1,
-    shards: 8,
-    bootstrap: ["enrtree://AIRVQ5DDA4FFWLRBCHJWUWOO6X6S4ZTZ5B667LQ6AJU6PEYDLRD5O@sandbox.waku.nodes.status.im"],
-  },
-  {
-    id: "waku-test",
-    name: "Waku test fleet",
-    clusterId: 1,
-    shards: 8,
-    bootstrap: ["enrtree://AOGYWMBYOUIMOENHXCHILPKY3ZRFEULMFI4DOM442QSZ73TT2A7VI@test.waku.nodes.status.im"],
-  },
-];
+/** Preset networks by id. One without addresses is a frame: its addresses are typed in. */
+export const PRESETS: ReadonlyMap<string, NetworkConfig> = new Map(Object.entries(NETWORK_PRESETS));
 
 export const CUSTOM = "custom";
 
@@ -46,19 +28,19 @@ export type FieldError =
 
 export type FieldErrors = Readonly<Partial<Record<NetworkField, FieldError>>>;
 
-function sameConfig(a: NetworkConfig, b: NetworkConfig): boolean {
+function isPreset(preset: NetworkConfig, config: NetworkConfig): boolean {
   return (
-    a.name === b.name &&
-    a.clusterId === b.clusterId &&
-    a.shards === b.shards &&
-    a.bootstrap.length === b.bootstrap.length &&
-    a.bootstrap.every((address, i) => address === b.bootstrap[i])
+    preset.name === config.name &&
+    preset.clusterId === config.clusterId &&
+    preset.shards === config.shards &&
+    (preset.bootstrap.length === 0 || preset.bootstrap.join("\n") === config.bootstrap.join("\n"))
   );
 }
 
 export function formOf(config: NetworkConfig): NetworkForm {
+  const preset = [...PRESETS].find(([, candidate]) => isPreset(candidate, config));
   return {
-    preset: PRESETS.find((preset) => sameConfig(preset, config))?.id ?? CUSTOM,
+    preset: preset?.[0] ?? CUSTOM,
     name: config.name,
     clusterId: String(config.clusterId),
     shards: String(config.shards),
@@ -68,8 +50,15 @@ export function formOf(config: NetworkConfig): NetworkForm {
 
 /** The form after another choice of network. `CUSTOM` starts from what stands there. */
 export function choosePreset(form: NetworkForm, id: string): NetworkForm {
-  const preset = PRESETS.find((candidate) => candidate.id === id);
-  return preset === undefined ? { ...form, preset: CUSTOM } : formOf(preset);
+  const preset = PRESETS.get(id);
+  return preset === undefined ? { ...form, preset: CUSTOM } : { ...formOf(preset), preset: id };
+}
+
+/** Which fields are open to typing: all of a custom network, the addresses of a preset that has none. */
+export function openFields(form: NetworkForm): "all" | "bootstrap" | "none" {
+  const preset = PRESETS.get(form.preset);
+  if (preset === undefined) return "all";
+  return preset.bootstrap.length === 0 ? "bootstrap" : "none";
 }
 
 export function sameForm(a: NetworkForm, b: NetworkForm): boolean {
@@ -84,10 +73,10 @@ function wholeNumber(text: string, min: number, max: number): number | undefined
 
 function addressError(address: string, line: number): FieldError | undefined {
   if (/^enrtree:\/\/[A-Z2-7]+@[a-z0-9.-]+$/i.test(address)) return undefined;
-  if (address.length > LIMITS.ui.addressChars || !/^(\/[^/\s]+)+\/p2p\/[1-9A-HJ-NP-Za-km-z]+$/.test(address)) {
+  if (address.length > LIMITS.ui.addressChars || !/^(\/[^/\s]+)+$/.test(address)) {
     return { key: "errorBootstrapLine", line };
   }
-  return /\/wss?\//.test(address) ? undefined : { key: "errorBootstrapTransport", line };
+  return /\/wss?(\/|$)/.test(address) ? undefined : { key: "errorBootstrapTransport", line };
 }
 
 /** The network that the form describes, or what is wrong per field. Shards: 1 to 1024; a cluster id has 16 bits (51/WAKU2-RELAY-SHARDING). */

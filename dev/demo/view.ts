@@ -1,0 +1,176 @@
+/** Draws rows. Everything that others wrote goes through `textContent`. */
+import { type Delivery, failed } from "./delivery.ts";
+import type { Row } from "./room.ts";
+
+const SVG = "http://www.w3.org/2000/svg";
+const HUES = 6;
+/** Characters above which a message is folded. */
+const FOLDED_CHARS = 2_000;
+
+const TICKS: Readonly<Record<Delivery, { readonly words: string; readonly path: string }>> = {
+  new: { words: "Handing over", path: "M5 8h.1M8 8h.1M11 8h.1" },
+  queued: { words: "Queued", path: "M8 2.2a5.8 5.8 0 1 1 0 11.6A5.8 5.8 0 0 1 8 2.2zM8 5v3.2l2 1.2" },
+  sent: { words: "Sent", path: "M3 8.5l3.2 3.2L13 4.8" },
+  delivered: { words: "Delivered", path: "M.8 8.5l3.2 3.2L10.8 4.8M7.8 11.4l.4.3L15.2 4.8" },
+  "send-error": { words: "Not sent", path: "M8 1.8 14.8 14H1.2zM8 6.2v3.6M8 11.8v.1" },
+  "delivery-error": { words: "Sent, not confirmed", path: "M8 1.8 14.8 14H1.2zM8 6.2v3.6M8 11.8v.1" },
+};
+
+export function element<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  attributes: Readonly<Record<string, string>> = {},
+  text?: string,
+): HTMLElementTagNameMap[K] {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+function icon(path: string): SVGSVGElement {
+  const svg = document.createElementNS(SVG, "svg");
+  for (const [name, value] of [
+    ["viewBox", "0 0 16 16"],
+    ["width", "16"],
+    ["height", "16"],
+    ["aria-hidden", "true"],
+  ] as const) {
+    svg.setAttribute(name, value);
+  }
+  const line = document.createElementNS(SVG, "path");
+  line.setAttribute("d", path);
+  svg.append(line);
+  return svg;
+}
+
+function tick(delivery: Delivery): HTMLElement {
+  const { words, path } = TICKS[delivery];
+  const mark = element("span", { class: "tick", title: words, "data-testid": "tick" });
+  mark.append(icon(path), element("span", { class: "visually-hidden" }, words));
+  return mark;
+}
+
+export function sizeWords(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`;
+  if (bytes < 1024 * 1024) return `${Math.round(bytes / 1024)} KiB`;
+  return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+}
+
+/** A hue per sender, the same on every screen. */
+function hueOf(senderId: string): number {
+  let sum = 0;
+  for (const char of senderId) sum = (31 * sum + (char.codePointAt(0) ?? 0)) % 65_521;
+  return sum % HUES;
+}
+
+function textOf(row: Row): Node[] {
+  const text = element("div", { class: "text", "data-testid": "message-text" }, row.text);
+  if (row.text.length <= FOLDED_CHARS) return [text];
+  text.classList.add("folded");
+  const size = sizeWords(new TextEncoder().encode(row.text).length);
+  const more = element("button", { type: "button", class: "link", "aria-expanded": "false" }, `Show all (${size})`);
+  more.addEventListener("click", () => {
+    const folded = text.classList.toggle("folded");
+    more.setAttribute("aria-expanded", String(!folded));
+    more.textContent = folded ? `Show all (${size})` : "Show less";
+  });
+  return [text, more];
+}
+
+export class MessageList {
+  readonly #list: HTMLElement;
+  readonly #scroller: HTMLElement;
+  readonly #onretry: (row: Row) => void;
+  readonly #times = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+  readonly #shown = new Map<
+    string,
+    { readonly item: HTMLLIElement; readonly foot: HTMLElement; readonly at: number }
+  >();
+
+  constructor(list: HTMLElement, scroller: HTMLElement, onretry: (row: Row) => void) {
+    this.#list = list;
+    this.#scroller = scroller;
+    this.#onretry = onretry;
+  }
+
+  clear(): void {
+    this.#shown.clear();
+    this.#list.replaceChildren();
+  }
+
+  /** Adds the row where its time belongs, or brings the one with its key up to date. */
+  show(row: Row): void {
+    const known = this.#shown.get(row.key);
+    if (known !== undefined) {
+      this.#mark(known.item, row);
+      this.#fill(known.foot, row);
+      return;
+    }
+    const item = element("li", { "data-testid": "message", "data-hue": String(hueOf(row.senderId)) });
+    const bubble = element("div", { class: "bubble" });
+    const foot = element("div", { class: "foot" });
+    bubble.append(element("div", { class: "name", "data-testid": "message-name" }, row.own ? "You" : row.name));
+    bubble.append(...textOf(row), foot);
+    item.append(bubble);
+    this.#mark(item, row);
+    this.#fill(foot, row);
+    const follow = row.own || this.#atEnd();
+    this.#insert(item, row.shownAt);
+    this.#shown.set(row.key, { item, foot, at: row.shownAt });
+    if (follow) this.toEnd();
+  }
+
+  note(text: string): void {
+    const follow = this.#atEnd();
+    this.#list.append(element("li", { class: "note", "data-testid": "note" }, text));
+    if (follow) this.toEnd();
+  }
+
+  toEnd(): void {
+    this.#scroller.scrollTop = this.#scroller.scrollHeight;
+  }
+
+  #atEnd(): boolean {
+    const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
+    return scrollHeight - scrollTop - clientHeight < 80;
+  }
+
+  #insert(item: HTMLLIElement, at: number): void {
+    item.dataset["at"] = String(at);
+    const later = [...this.#shown.values()].filter((shown) => shown.at > at).sort((a, b) => a.at - b.at)[0];
+    this.#list.insertBefore(item, later?.item ?? null);
+  }
+
+  #mark(item: HTMLLIElement, row: Row): void {
+    item.dataset["own"] = String(row.own);
+    item.dataset["replayed"] = String(row.replayed);
+    if (row.delivery !== undefined) item.dataset["state"] = row.delivery;
+    if (row.requestId !== undefined) item.dataset["requestId"] = row.requestId;
+  }
+
+  #fill(foot: HTMLElement, row: Row): void {
+    const time = element("time", { datetime: new Date(row.shownAt).toISOString() }, this.#times.format(row.shownAt));
+    const parts: Node[] = [time];
+    if (row.delivery !== undefined) parts.push(tick(row.delivery));
+    const { progress } = row;
+    if (progress !== undefined && progress.total > 1 && progress.done < progress.total) {
+      const words = `${progress.done} of ${progress.total} parts`;
+      const bar = element("progress", {
+        max: String(progress.total),
+        value: String(progress.done),
+        "aria-label": words,
+      });
+      parts.unshift(bar, element("span", {}, words));
+    }
+    foot.replaceChildren(...parts);
+    foot.parentElement?.querySelector(".problem")?.remove();
+    if (row.delivery !== undefined && failed(row.delivery)) {
+      const problem = element("div", { class: "problem", role: "alert", "data-testid": "message-error" });
+      problem.append(element("span", {}, row.error ?? TICKS[row.delivery].words));
+      const again = element("button", { type: "button", class: "button compact", "data-testid": "retry" }, "Try again");
+      again.addEventListener("click", () => this.#onretry(row));
+      problem.append(again);
+      foot.after(problem);
+    }
+  }
+}

@@ -78,17 +78,17 @@ export class FakePort implements RuntimePort {
 /** A page's private port to its bridge: two joined `MessagePort`s, as far as they are used. */
 export class FakeMessagePort<In> {
   onmessage: ((event: MessageEvent<In>) => void) | null = null;
-  #peer: FakeMessagePort<unknown> | undefined;
+  #deliver: (data: unknown) => void = () => {};
 
   static pair<A, B>(): readonly [FakeMessagePort<A>, FakeMessagePort<B>] {
     const [a, b] = [new FakeMessagePort<A>(), new FakeMessagePort<B>()];
-    a.#peer = b;
-    b.#peer = a;
+    a.#deliver = (data) => b.onmessage?.(new MessageEvent("message", { data: data as B }));
+    b.#deliver = (data) => a.onmessage?.(new MessageEvent("message", { data: data as A }));
     return [a, b];
   }
 
   postMessage(frame: unknown): void {
-    const data = structuredClone(frame);
-    queueMicrotask(() => this.#peer?.onmessage?.(new MessageEvent("message", { data })));
+    const data: unknown = structuredClone(frame);
+    queueMicrotask(() => this.#deliver(data));
   }
 }

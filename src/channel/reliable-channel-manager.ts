@@ -209,7 +209,12 @@ export class ReliableChannelManager implements ChannelManagerApi {
     const row = tables.channel.get(ONLY_ROW);
     if (row === undefined) throw new Error(`channel ${key.channelId} has no row`);
     const sdsTables = openSdsTables(journal, channelScope(key), stored);
-    const config = { participantId: row.senderId, channelId: key.channelId, layout: nimLayout };
+    const config = {
+      participantId: row.senderId,
+      channelId: key.channelId,
+      layout: nimLayout,
+      startedAt: row.createdAt,
+    };
     const channel = new ReliableChannel({
       key,
       tables,

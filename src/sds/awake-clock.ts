@@ -39,7 +39,7 @@ export class AwakeClock {
     if (due === undefined || !this.#meta.exists) return undefined;
     const { asOf, awakeMs, online } = this.#meta.row;
     // Nothing is due while offline, but whether that still holds must be asked.
-    return online ? asOf + Math.max(0, due - awakeMs) : asOf + LIMITS.sds.timerSlackMs;
+    return online ? Math.ceil(asOf + Math.max(0, due - awakeMs)) : asOf + LIMITS.sds.timerSlackMs;
   }
 
   /** How much of the time since the last reading was awake. Nobody came when the earliest timer was due: slept. */

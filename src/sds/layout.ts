@@ -13,8 +13,8 @@ export interface SdsLayout {
   decode(wire: Uint8Array): Result<SdsMessage>;
   /** What the positions of `messageId` in a filter follow from. */
   hashPair(messageId: string): HashPair;
-  /** The filter that this layout sends for `identifiers` message ids. */
-  filterShape(identifiers: number): FilterShape;
+  /** The filter that this layout sends for `identifiers` message ids in the `nth` message with a filter. */
+  filterShape(identifiers: number, nth: number): FilterShape;
   encodeFilter(filter: BloomFilter): Bytes;
   /** `undefined` where the filter makes no sense: the message counts all the same. Never throws. */
   decodeFilter(bytes: Uint8Array): BloomFilter | undefined;

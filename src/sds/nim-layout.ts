@@ -18,6 +18,8 @@ import type { HistoryEntry, SdsMessage } from "./message.ts";
 
 const LAMPORT_END = 1n << 63n;
 const ERROR_RATE_UNIT = 1_000_000;
+/** Sizes that successive filters of equal contents take in turn. */
+const FILTER_SIZES = 4;
 
 export const nimLayout: SdsLayout = {
   name: "nim-sds",
@@ -144,12 +146,14 @@ function absolute(hash: Hash64): Hash64 {
 }
 
 /** The parameters travel, so a filter is only as large as what it summarises asks for. */
-function adaptiveShape(identifiers: number): FilterShape {
+function adaptiveShape(identifiers: number, nth: number): FilterShape {
   const { filterErrorRate, filterMinCapacity, acknowledgementDoubt } = LIMITS.sds;
   const { bits } = filterShape(1, filterErrorRate);
   // One hit is to suffice as an acknowledgement, also by the second term of `BloomFilter.doubt`; half is kept in reserve.
   const trustworthyBits = Math.sqrt((2 * 6 * identifiers) / acknowledgementDoubt);
-  return filterShape(Math.max(filterMinCapacity, identifiers, Math.ceil(trustworthyBits / bits)), filterErrorRate);
+  const capacity = Math.max(filterMinCapacity, identifiers, Math.ceil(trustworthyBits / bits));
+  // In filters of different sizes an id has unrelated positions: what two of them say is worth more than one said twice.
+  return filterShape(capacity + (nth % FILTER_SIZES), filterErrorRate);
 }
 
 function encodeFilter(filter: BloomFilter): Bytes {

@@ -35,7 +35,9 @@ export interface SdsConfig {
   readonly participantId: string;
   readonly channelId: string;
   readonly layout: SdsLayout;
-  /** How far before its first start the channel looks back for messages, in milliseconds. Default: 24 hours. */
+  /** Milliseconds since the Unix epoch at which the channel was created here. Default: its first event. */
+  readonly startedAt?: number;
+  /** How far before that the channel looks back for messages, in milliseconds. Default: 24 hours. */
   readonly lookBackMs?: number;
   /** In place of `LIMITS.sds`. */
   readonly limits?: Partial<Bounds>;
@@ -183,7 +185,8 @@ export class Participant {
     this.#clock.advance(now);
     const outcome = emptyOutcome();
     for (const messageId of messageIds) {
-      if (this.#seen.has(messageId) || this.#incoming.has(messageId)) continue;
+      if (this.#isDuplicate(messageId)) continue;
+      this.#incoming.stopLookingFor(messageId);
       this.#seen.add(messageId, "content");
       this.#summary.note(messageId);
       this.#cascade(messageId, outcome);
@@ -327,7 +330,7 @@ export class Participant {
     const history = entries.map((entry) => entry.messageId);
     this.#members.heard(senderId);
     this.#review(message, history, outcome);
-    this.#sync.onHistoryHeard(new Set(history));
+    this.#sync.onHistoryHeard(senderId, history);
     if (history.some((id) => this.#seen.kindOf(id) === "sync")) this.#noteReferenceMembers();
     this.#incoming.stopLookingFor(messageId);
 
@@ -345,7 +348,7 @@ export class Participant {
     this.#summary.note(messageId);
     this.#sync.onContentHeard();
     if (wantsAcknowledgement(message)) {
-      this.#sync.oweAcknowledgement(messageId, context.random, this.#members.size);
+      this.#sync.oweAcknowledgement({ messageId, senderId }, context.random, this.#members.size);
       if (lamport > this.#horizon()) this.#members.spoke(senderId, lamport);
     }
     const entering = { messageId, senderId, lamport, history, ...hashOf(context) };
@@ -406,7 +409,7 @@ export class Participant {
       message.messageId,
       unmet.map((entry) => entry.messageId),
     );
-    const mayPredateUs = !this.#members.hasSpokenBefore(message.senderId, lamport);
+    const mayPredateUs = lamport < this.#start(0) && !this.#members.hasSpokenBefore(message.senderId, lamport);
     const waitsFor: string[] = [];
     for (const entry of unmet) {
       if (circular.has(entry.messageId)) continue;
@@ -464,7 +467,9 @@ export class Participant {
 
   /**
    * A dependency that will not come: irretrievably lost, in the words of LIP-109. Whoever waited for it is delivered; if
-   * it comes after all, it is delivered late. What may be from before we joined was never ours to lose.
+   * it comes after all, it is delivered late. What may be from before our join horizon was never ours to lose: the wire
+   * carries no time of a dependency, so that is what messages from before our start name, unless their sender has spoken
+   * after the horizon already. What messages since our start name counts as ours.
    */
   #giveUp(messageId: string, reason: string, outcome: OutcomeDraft): void {
     const row = this.#incoming.missing(messageId);
@@ -499,8 +504,13 @@ export class Participant {
 
   /** Lamport time before which nothing is ours: the first start, less how far the channel looks back. */
   #horizon(): number {
-    const lookBackMs = this.#config.lookBackMs ?? LIMITS.messaging.catchUpNewTopicMs;
-    return Math.floor((this.#meta.row.startedAt - lookBackMs) / this.#config.layout.lamportUnitMs);
+    return this.#start(this.#config.lookBackMs ?? LIMITS.messaging.catchUpNewTopicMs);
+  }
+
+  /** Lamport time `beforeMs` before the channel's first start. */
+  #start(beforeMs: number): number {
+    const startedAt = this.#config.startedAt ?? this.#meta.row.startedAt;
+    return Math.floor((startedAt - beforeMs) / this.#config.layout.lamportUnitMs);
   }
 
   #nextDueMs(): number | undefined {

@@ -51,9 +51,10 @@ export class ReceivedSummary {
   nextFilter(named: ReadonlySet<string>): Bytes {
     this.#forgetRepeated();
     const ids = [...this.#bySequence.ascending()].filter((id) => !named.has(id));
-    const filter = BloomFilter.empty(this.#layout.filterShape(ids.length));
+    const sends = this.#meta.row.sends + 1;
+    this.#meta.change({ sends });
+    const filter = BloomFilter.empty(this.#layout.filterShape(ids.length, sends));
     for (const id of ids) filter.insert(this.#hashed.pairOf(id));
-    this.#meta.change({ sends: this.#meta.row.sends + 1 });
     return this.#layout.encodeFilter(filter);
   }
 

@@ -1,4 +1,5 @@
 import type { Meta } from "./meta.ts";
+import type { MessageRef } from "./tables.ts";
 
 export interface SyncBounds {
   readonly ackSyncMinMs: number;
@@ -23,10 +24,10 @@ export class SyncTimers {
    * Content arrived from someone who waits for an acknowledgement. A member with nothing to say answers by a sync message
    * after a random time, for otherwise every message would be sent again.
    *
-   * @param messageId what another member's message may acknowledge in our place; absent if the sender asks once more
+   * @param newest what another member may acknowledge in our place; absent if the sender asks once more
    * @param random uniform in [0, 1)
    */
-  oweAcknowledgement(messageId: string | undefined, random: number, members: number): void {
+  oweAcknowledgement(newest: MessageRef | undefined, random: number, members: number): void {
     const { awakeMs, ackOwed, lastAckSyncMs, referenceMembers } = this.#meta.row;
     const gap = referenceMembers ? this.#bounds.ackSyncReferenceGapMs : this.#bounds.ackSyncGapMs;
     const { ackSyncMinMs, ackSyncMaxMs } = this.#bounds;
@@ -35,14 +36,14 @@ export class SyncTimers {
     const latest = ackSyncMaxMs * Math.sqrt(Math.max(1, members));
     const drawn = awakeMs + ackSyncMinMs + random * (latest - ackSyncMinMs);
     const dueMs = ackOwed?.dueMs ?? Math.max(drawn, (lastAckSyncMs ?? Number.NEGATIVE_INFINITY) + gap);
-    const replaceable = messageId !== undefined && (ackOwed === undefined || ackOwed.messageId !== undefined);
-    this.#meta.change({ ackOwed: { dueMs, ...(replaceable ? { messageId } : {}) } });
+    const replaceable = newest !== undefined && (ackOwed === undefined || ackOwed.newest !== undefined);
+    this.#meta.change({ ackOwed: { dueMs, ...(replaceable ? { newest } : {}) } });
   }
 
-  /** Another participant's message names `history`: it may have acknowledged what we were about to. */
-  onHistoryHeard(history: ReadonlySet<string>): void {
-    const owed = this.#meta.row.ackOwed?.messageId;
-    if (owed !== undefined && history.has(owed)) this.#meta.clear("ackOwed");
+  /** `senderId` names `history`: unless it is its own message, it has acknowledged what we were about to. */
+  onHistoryHeard(senderId: string, history: readonly string[]): void {
+    const newest = this.#meta.row.ackOwed?.newest;
+    if (newest && newest.senderId !== senderId && history.includes(newest.messageId)) this.#meta.clear("ackOwed");
   }
 
   /** A message of ours left: it acknowledges all that we owe. */

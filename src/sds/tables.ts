@@ -7,6 +7,11 @@
 import type { Bytes } from "../common/bytes.ts";
 import { ColdTable, type Journal, type StoredKey, type StoredRows, type Table, tableOf } from "../common/table.ts";
 
+export interface MessageRef {
+  readonly messageId: string;
+  readonly senderId: string;
+}
+
 /** The single row of a channel. */
 export interface SdsMetaRow {
   /** Lamport timestamp, in the unit of the layout. */
@@ -27,8 +32,8 @@ export interface SdsMetaRow {
   readonly jitter: number;
   /** The next periodic sync, and the interval that leads to it; absent while there is nothing to synchronise. */
   readonly sync?: { readonly dueMs: number; readonly intervalMs: number };
-  /** An acknowledgement that we owe; the id is absent where nobody else can give it in our place. */
-  readonly ackOwed?: { readonly dueMs: number; readonly messageId?: string };
+  /** An acknowledgement that we owe, and the newest message that it is for; absent where none can stand for all. */
+  readonly ackOwed?: { readonly dueMs: number; readonly newest?: MessageRef };
   readonly lastAckSyncMs?: number;
   /** Members were seen that name sync messages in causal histories, as nim-sds does. */
   readonly referenceMembers: boolean;

@@ -68,7 +68,7 @@ test("nim_hashes: positions follow from the hash pair", () => {
 test("a filter of the size that its ids ask for acknowledges by a single hit", () => {
   for (const count of [1, 2, 5, 10, 16, 50, 100, 256, 1000]) {
     const ids = Array.from({ length: count }, (_, i) => createHash("sha256").update(`${count}:${i}`).digest("hex"));
-    const filter = BloomFilter.empty(nimLayout.filterShape(count));
+    const filter = BloomFilter.empty(nimLayout.filterShape(count, 0));
     for (const id of ids) filter.insert(nimLayout.hashPair(id));
     const doubts = ids.map((id) => filter.doubt(nimLayout.hashPair(id)));
     const trusted = doubts.filter((doubt) => doubt <= LIMITS.sds.acknowledgementDoubt).length;

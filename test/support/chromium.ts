@@ -25,6 +25,9 @@ export const CHROMIUM_BUILD = join(import.meta.dirname, "../../.output/chrome-mv
 /** Milliseconds that a page, a window or a worker may take to appear: generous, since two cores may be shared. */
 const APPEAR_MS = 30_000;
 
+/** CSS pixels that the background gives the approval window. */
+const PROMPT_SIZE = { width: 380, height: 600 };
+
 /** The button of the prompt that gives each answer. */
 const PROMPT_BUTTONS: Readonly<Record<PromptDecision, string>> = {
   always: "prompt-always",
@@ -133,7 +136,7 @@ export class ChromiumProfile implements AsyncDisposable {
   /** The popup in a tab of its own, at the size that the toolbar gives it. */
   async openPopup(): Promise<Page> {
     const page = await this.context.newPage();
-    await page.setViewportSize({ width: 400, height: 600 });
+    await page.setViewportSize({ width: 380, height: 600 });
     await page.goto(`chrome-extension://${this.extensionId}/popup.html`);
     return page;
   }
@@ -217,10 +220,12 @@ export class ChromiumProfile implements AsyncDisposable {
     });
   }
 
-  /** The approval window, once it is open and shows its question. */
+  /** The approval window, once it is open and takes an answer: its buttons wait a moment, against clicks by accident. */
   async waitForPrompt(): Promise<Page> {
     const page = await this.#findPage(`chrome-extension://${this.extensionId}/prompt.html`);
-    await page.getByTestId(PROMPT_BUTTONS.always).waitFor({ timeout: APPEAR_MS });
+    // Without a screen every page has the size of a site: give this one its own back.
+    if (!this.#windowed) await page.setViewportSize(PROMPT_SIZE);
+    await page.getByTestId(PROMPT_BUTTONS.always).and(page.locator(":enabled")).waitFor({ timeout: APPEAR_MS });
     return page;
   }
 

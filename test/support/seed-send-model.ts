@@ -1,0 +1,196 @@
+/**
+ * The seed's send state machine as it stands in `reliable_channel.nim`, procedure by procedure: one list that every event
+ * walks from its beginning. It is slow and plainly right; the product's state machine is compared with it.
+ *
+ * Added to the seed, because LIP-109 sees it and the seed does not: acknowledgements.
+ */
+
+export type ModelSegmentState = "AwaitingRateLimit" | "InFlight" | "Confirmed" | "Failed";
+
+export interface ModelSegment {
+  readonly channelReqId: string;
+  readonly messageId: string;
+  readonly ephemeral: boolean;
+  messagingReqId: string | undefined;
+  segmentSendState: ModelSegmentState;
+}
+
+export interface ModelOutcome {
+  readonly type: "sent" | "send-error" | "delivered" | "delivery-error";
+  readonly requestId: string;
+}
+
+interface ModelRequest {
+  readonly createdAt: number;
+  readonly total: number;
+  readonly ephemeral: boolean;
+  readonly unacknowledged: Set<string>;
+  outcome: "pending" | "sent" | "send-error";
+  /** Segments confirmed and failed when the outcome was decided. */
+  confirmed: number;
+  failed: number;
+  delivery: "pending" | "delivered" | "delivery-error";
+}
+
+export class SeedSendModel {
+  pendingMessagingRequests: ModelSegment[] = [];
+  /** `requestIds` of the seed: channel request to messaging requests. */
+  readonly requestIds = new Map<string, string[]>();
+  readonly requests = new Map<string, ModelRequest>();
+  readonly emitted: ModelOutcome[] = [];
+
+  clone(): SeedSendModel {
+    const copy = new SeedSendModel();
+    copy.pendingMessagingRequests = structuredClone(this.pendingMessagingRequests);
+    for (const [id, ids] of this.requestIds) copy.requestIds.set(id, [...ids]);
+    for (const [id, request] of this.requests) copy.requests.set(id, structuredClone(request));
+    copy.emitted.push(...this.emitted);
+    return copy;
+  }
+
+  send(channelReqId: string, messageIds: readonly string[], ephemeral: boolean, createdAt: number): void {
+    this.requestIds.set(channelReqId, []);
+    for (const messageId of messageIds) {
+      this.pendingMessagingRequests.push({
+        channelReqId,
+        messageId,
+        ephemeral,
+        messagingReqId: undefined,
+        segmentSendState: "AwaitingRateLimit",
+      });
+    }
+    this.requests.set(channelReqId, {
+      createdAt,
+      total: messageIds.length,
+      ephemeral,
+      unacknowledged: new Set(messageIds),
+      outcome: "pending",
+      confirmed: 0,
+      failed: 0,
+      delivery: "pending",
+    });
+  }
+
+  /** The segment that a message released now belongs to: the first that waits, past those that no longer do. */
+  firstAwaiting(): ModelSegment | undefined {
+    let idx = 0;
+    while (
+      idx < this.pendingMessagingRequests.length &&
+      this.pendingMessagingRequests[idx]?.segmentSendState !== "AwaitingRateLimit"
+    ) {
+      idx++;
+    }
+    return this.pendingMessagingRequests[idx];
+  }
+
+  /** One message of a `ReadyToSendEvent`, with what the dispatch made of it: an id, or nothing. */
+  onReadyToSend(dispatched: { readonly messagingReqId: string } | "failed"): void {
+    const segment = this.firstAwaiting();
+    // More messages were released than segments wait: dropped.
+    if (segment === undefined) return;
+    if (dispatched === "failed") {
+      segment.segmentSendState = "Failed";
+    } else {
+      segment.messagingReqId = dispatched.messagingReqId;
+      segment.segmentSendState = "InFlight";
+      this.requestIds.get(segment.channelReqId)?.push(dispatched.messagingReqId);
+    }
+    this.pruneCompletedChannelReqs();
+  }
+
+  /** An ephemeral segment that waited for the rate limiter for too long fails where it stands. */
+  refuse(messageId: string): void {
+    for (const it of this.pendingMessagingRequests) {
+      if (it.messageId === messageId && it.segmentSendState === "AwaitingRateLimit") it.segmentSendState = "Failed";
+    }
+    this.pruneCompletedChannelReqs();
+  }
+
+  onMessageSent(messagingReqId: string): void {
+    for (const it of this.pendingMessagingRequests) {
+      if (it.segmentSendState === "InFlight" && it.messagingReqId === messagingReqId) it.segmentSendState = "Confirmed";
+    }
+    this.pruneCompletedChannelReqs();
+  }
+
+  onMessageError(messagingReqId: string): void {
+    for (const it of this.pendingMessagingRequests) {
+      if (it.segmentSendState === "InFlight" && it.messagingReqId === messagingReqId) it.segmentSendState = "Failed";
+    }
+    this.pruneCompletedChannelReqs();
+  }
+
+  onAcknowledged(messageId: string): void {
+    for (const it of this.pendingMessagingRequests) {
+      if (it.segmentSendState === "InFlight" && it.messageId === messageId && !it.ephemeral) {
+        it.segmentSendState = "Confirmed";
+      }
+    }
+    for (const request of this.requests.values()) if (!request.ephemeral) request.unacknowledged.delete(messageId);
+    this.pruneCompletedChannelReqs();
+    this.#deliver();
+  }
+
+  onExhausted(messageId: string): void {
+    for (const [requestId, request] of this.requests) {
+      if (request.ephemeral || !request.unacknowledged.has(messageId) || request.delivery !== "pending") continue;
+      request.delivery = "delivery-error";
+      this.emitted.push({ type: "delivery-error", requestId });
+    }
+  }
+
+  /** Requests that were decided are forgotten in time; the seed keeps them for ever. */
+  forgetBefore(horizon: number): void {
+    for (const [requestId, request] of this.requests) {
+      if (request.outcome === "pending" || request.createdAt >= horizon) continue;
+      this.requests.delete(requestId);
+      this.requestIds.delete(requestId);
+    }
+  }
+
+  /** As in the seed: over every entry, whatever the event was about. */
+  pruneCompletedChannelReqs(): void {
+    const hasPending = new Set<string>();
+    const anyFailed = new Set<string>();
+    for (const entry of this.pendingMessagingRequests) {
+      if (entry.segmentSendState !== "Confirmed" && entry.segmentSendState !== "Failed") {
+        hasPending.add(entry.channelReqId);
+      } else if (entry.segmentSendState === "Failed") {
+        anyFailed.add(entry.channelReqId);
+      }
+    }
+    const emitted = new Set<string>();
+    for (const entry of this.pendingMessagingRequests) {
+      if (hasPending.has(entry.channelReqId) || emitted.has(entry.channelReqId)) continue;
+      emitted.add(entry.channelReqId);
+      const outcome = anyFailed.has(entry.channelReqId) ? "send-error" : "sent";
+      const request = this.requests.get(entry.channelReqId);
+      if (request) {
+        request.outcome = outcome;
+        request.confirmed = this.#count(entry.channelReqId, "Confirmed");
+        request.failed = this.#count(entry.channelReqId, "Failed");
+      }
+      this.emitted.push({ type: outcome, requestId: entry.channelReqId });
+    }
+    this.pendingMessagingRequests = this.pendingMessagingRequests.filter((it) => hasPending.has(it.channelReqId));
+    this.#deliver();
+  }
+
+  #count(channelReqId: string, state: ModelSegmentState): number {
+    return this.segmentsOf(channelReqId).filter((it) => it.segmentSendState === state).length;
+  }
+
+  /** Entries of a request that were not pruned yet, in segment order. */
+  segmentsOf(channelReqId: string): readonly ModelSegment[] {
+    return this.pendingMessagingRequests.filter((it) => it.channelReqId === channelReqId);
+  }
+
+  /** Nobody waits for the acknowledgement of an ephemeral request: its ids stay in `unacknowledged` for ever. */
+  #deliver(): void {
+    for (const [requestId, request] of this.requests) {
+      if (request.outcome !== "sent" || request.delivery === "delivered" || request.unacknowledged.size > 0) continue;
+      request.delivery = "delivered";
+      this.emitted.push({ type: "delivered", requestId });
+    }
+  }
+}

@@ -1,7 +1,7 @@
 import type { GossipSub } from "@chainsafe/libp2p-gossipsub";
 import { noise } from "@chainsafe/libp2p-noise";
 import { yamux } from "@chainsafe/libp2p-yamux";
-import { identify } from "@libp2p/identify";
+import { identify, identifyPush } from "@libp2p/identify";
 import type { Libp2p, PrivateKey } from "@libp2p/interface";
 import { mplex } from "@libp2p/mplex";
 import { ping } from "@libp2p/ping";
@@ -102,6 +102,8 @@ export class ServiceNode {
       connectionManager: { inboundConnectionThreshold: 1_000, maxIncomingPendingConnections: 1_000 },
       services: {
         identify: identify({ agentVersion: "local-waku-network" }),
+        // Tells peers when a protocol comes or goes.
+        identifyPush: identifyPush(),
         ping: ping({ maxInboundStreams: 32 }),
         relay: wakuRelay(clock),
       },

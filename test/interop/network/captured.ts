@@ -196,7 +196,7 @@ export interface FilterVectors {
       readonly pingAfterExpiry: CapturedStatus & { readonly at: number };
       readonly unsubAfterExpiry: CapturedStatus;
       readonly resubscribe: CapturedStatus;
-      readonly lastReceivedTickSentAt: number;
+      readonly firstMissedTickSentAt: number;
     };
     readonly pingedOnceAt205s: TtlRun & { readonly ping: CapturedStatus & { readonly at: number } };
     readonly resubscribedOnceAt205s: TtlRun & { readonly resubscribe: CapturedStatus & { readonly at: number } };

@@ -4,7 +4,7 @@
  */
 import { noise } from "@chainsafe/libp2p-noise";
 import { yamux } from "@chainsafe/libp2p-yamux";
-import { identify } from "@libp2p/identify";
+import { identify, identifyPush } from "@libp2p/identify";
 import type { Connection, Libp2p, PrivateKey, Stream } from "@libp2p/interface";
 import { mplex } from "@libp2p/mplex";
 import { ping } from "@libp2p/ping";
@@ -49,6 +49,9 @@ export class RawClient {
   readonly libp2p: Libp2p;
   readonly pushed = new Inbox<Pushed>();
   readonly metadataAsked = new Inbox<Uint8Array>();
+  readonly identified = new Inbox<{ readonly connectionId: string; readonly protocols: readonly string[] }>();
+  /** Ids of connections that have ended. */
+  readonly closed = new Inbox<string>();
 
   static async start({ muxer = "yamux", metadata, privateKey }: ClientOptions): Promise<RawClient> {
     const libp2p = await createLibp2p({
@@ -57,7 +60,7 @@ export class RawClient {
       streamMuxers: [muxer === "yamux" ? yamux() : mplex()],
       connectionEncrypters: [noise()],
       connectionMonitor: { enabled: false },
-      services: { identify: identify(), ping: ping() },
+      services: { identify: identify(), identifyPush: identifyPush(), ping: ping() },
     });
     const client = new RawClient(libp2p);
     await libp2p.handle(CODEC.filterPush, ({ stream }) => void client.#takePushes(stream), { maxInboundStreams: 100 });
@@ -70,6 +73,10 @@ export class RawClient {
 
   private constructor(libp2p: Libp2p) {
     this.libp2p = libp2p;
+    libp2p.addEventListener("connection:close", ({ detail }) => this.closed.add(detail.id));
+    libp2p.addEventListener("peer:identify", ({ detail: { connection, protocols } }) =>
+      this.identified.add({ connectionId: connection.id, protocols }),
+    );
   }
 
   get peerId(): string {
@@ -82,6 +89,11 @@ export class RawClient {
 
   async stop(): Promise<void> {
     await this.libp2p.stop();
+  }
+
+  /** Resolves once the connection has ended, which may be now. */
+  async untilClosed(connection: Connection): Promise<void> {
+    await this.closed.until(1, (id) => id === connection.id);
   }
 
   /** The first frame of the answer, or `undefined` where the stream ended without one. Throws where it was reset. */

@@ -3,7 +3,7 @@
  * and dark, wide and narrow, and in every language, into `.output/gallery`. To be looked at after a change of looks.
  * Needs `npm run build`; takes Chromium from `CHROMIUM_PATH`.
  */
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,10 +13,13 @@ import type { UiPrompt, UiSnapshot } from "../src/ui/background-api.ts";
 import { startDemoSite } from "./demo/server.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const EXTENSION = join(ROOT, ".output", "chrome-mv3");
 const GALLERY = join(ROOT, ".output", "gallery");
 const MINUTE = 60_000;
 const now = Date.now();
+
+/** A copy, so that a build in the meantime does not pull it away. */
+const EXTENSION = await mkdtemp(join(tmpdir(), "gallery-extension-"));
+await cp(join(ROOT, ".output", "chrome-mv3"), EXTENSION, { recursive: true });
 
 function channel(channelId: string, origin: string, change: Partial<ChannelSummary> = {}): ChannelSummary {
   return {
@@ -138,13 +141,17 @@ function pretendProvider(): void {
   };
   const outcomes = ["delivered", "sent", "queued", "send-error"];
   let sends = 0;
-  const said = (text: string, name: string, minutesAgo: number): unknown => ({
-    type: "reliable:message:received",
-    at: Date.now() - minutesAgo * 60_000,
-    messageId: text,
-    senderId: name,
-    message: new TextEncoder().encode(JSON.stringify({ v: 1, id: text, name, text, at: 0 })),
-  });
+  const said = (text: string, name: string, minutesAgo: number): unknown => {
+    const id = `m${minutesAgo}`;
+    const message = new TextEncoder().encode(JSON.stringify({ v: 1, id, name, text, at: 0 }));
+    return {
+      type: "reliable:message:received",
+      at: Date.now() - minutesAgo * 60_000,
+      messageId: id,
+      senderId: name,
+      message,
+    };
+  };
   const channel = {
     senderId: "me",
     on,
@@ -262,6 +269,16 @@ async function shoot(context: BrowserContext, id: string, shot: Shot, width: num
   await page.close();
 }
 
+/** As the list of extensions shows it: that does not depend on a worker that may have come and gone. */
+async function extensionId(context: BrowserContext): Promise<string> {
+  const page = await context.newPage();
+  await page.goto("chrome://extensions");
+  const id = await page.locator("extensions-item").first().getAttribute("id");
+  await page.close();
+  if (id === null) throw new Error(`The extension in ${EXTENSION} did not load`);
+  return id;
+}
+
 async function withExtension<T>(
   options: { readonly scheme: "light" | "dark"; readonly language: string },
   run: (context: BrowserContext, id: string) => Promise<T>,
@@ -281,8 +298,7 @@ async function withExtension<T>(
     ],
   });
   try {
-    const worker = context.serviceWorkers()[0] ?? (await context.waitForEvent("serviceworker"));
-    return await run(context, new URL(worker.url()).host);
+    return await run(context, await extensionId(context));
   } finally {
     await context.close();
     await rm(profile, { recursive: true, force: true });
@@ -347,3 +363,4 @@ for (const language of ["de", "fr"]) {
   });
 }
 await site.stop();
+await rm(EXTENSION, { recursive: true });

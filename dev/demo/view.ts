@@ -102,8 +102,10 @@ export class MessageList {
   show(row: Row): void {
     const known = this.#shown.get(row.key);
     if (known !== undefined) {
+      const stay = this.#atEnd();
       this.#mark(known.item, row);
       this.#fill(known.foot, row);
+      if (stay) this.toEnd();
       return;
     }
     const item = element("li", { "data-testid": "message", "data-hue": String(hueOf(row.senderId)) });

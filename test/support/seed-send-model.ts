@@ -120,15 +120,15 @@ export class SeedSendModel {
     this.pruneCompletedChannelReqs();
   }
 
+  /** An acknowledgement counts once, as SDS tells it once; what it finds in flight has evidently been sent. */
   onAcknowledged(messageId: string): void {
+    const request = [...this.requests.values()].find((it) => !it.ephemeral && it.unacknowledged.has(messageId));
+    if (request === undefined) return;
+    request.unacknowledged.delete(messageId);
     for (const it of this.pendingMessagingRequests) {
-      if (it.segmentSendState === "InFlight" && it.messageId === messageId && !it.ephemeral) {
-        it.segmentSendState = "Confirmed";
-      }
+      if (it.segmentSendState === "InFlight" && it.messageId === messageId) it.segmentSendState = "Confirmed";
     }
-    for (const request of this.requests.values()) if (!request.ephemeral) request.unacknowledged.delete(messageId);
     this.pruneCompletedChannelReqs();
-    this.#deliver();
   }
 
   onExhausted(messageId: string): void {

@@ -10,7 +10,7 @@ export default defineContentScript({
   // The page need not hear that this script started.
   noScriptStartedPostMessage: true,
   main(ctx) {
-    if (!isSecureContext || window !== window.top) return;
+    if (!isSecureContext || window !== window.top || window.origin === "null") return;
     offerPort((port) => {
       const { invalidated } = bridge(port, () => (typeof chrome === "undefined" ? undefined : chrome.runtime));
       ctx.onInvalidated(invalidated);

@@ -10,7 +10,9 @@ const ANNOUNCE = "reliablechannel:announceProvider";
 const REQUEST = "reliablechannel:requestProvider";
 
 export function installProvider(description: Omit<ProviderInfo, "uuid">): void {
-  if (!isSecureContext || window !== window.top || !isHtml(document) || NAME in window) return;
+  // A sandboxed page has the origin `null`, which no grant can name: it looks like a browser without the extension.
+  if (!isSecureContext || window !== window.top || window.origin === "null") return;
+  if (!isHtml(document) || NAME in window) return;
   // Kept from before any script of the page could replace them.
   const crypto = globalThis.crypto;
   const randomUUID = crypto.randomUUID;

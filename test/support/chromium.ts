@@ -79,6 +79,8 @@ export class ChromiumProfile implements AsyncDisposable {
       // A window that a person looks at has the size that the person gives it.
       viewport: windowed ? null : { width: 1000, height: 760 },
       colorScheme: windowed ? null : (options.colorScheme ?? "light"),
+      // Nobody who looks at the window needs to read that a program opened it.
+      ignoreDefaultArgs: windowed ? ["--enable-automation"] : [],
       // The caller ends the browser on a signal, so that the temporary profile goes with it.
       handleSIGINT: false,
       handleSIGTERM: false,

@@ -37,6 +37,8 @@ export class Page {
   readonly reported: unknown[] = [];
   /** Every port that the bridge opened, newest last. */
   readonly ports: FakePort[] = [];
+  /** The background's ends of them. */
+  readonly serverPorts: FakePort[] = [];
   readonly restored: () => void;
   readonly invalidated: () => void;
   /** Frames that the page posted. */
@@ -69,6 +71,7 @@ export class Page {
           url: `${origin}/`,
         });
         this.ports.push(port);
+        this.serverPorts.push(server);
         world.connected(server);
         return port;
       },
@@ -136,6 +139,11 @@ export class World {
       return last as UiSnapshot;
     };
     return { port: client, frames, snapshot };
+  }
+
+  /** Lets the pages that lost their background find the next one. */
+  async recover(): Promise<void> {
+    await this.clock.advance(1);
   }
 
   /** The person answers the oldest open prompt. */

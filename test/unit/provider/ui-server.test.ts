@@ -1,0 +1,124 @@
+import { describe, expect, test } from "vitest";
+import type { UiAnswer, UiCommand, UiSnapshot } from "../../../src/ui/background-api.ts";
+import { EXTENSION_ID, EXTENSION_URL, SITE, TOPIC, World } from "./world.ts";
+
+const PLAIN = { channelId: "room", contentTopic: TOPIC, encryption: { mode: "none" } } as const;
+
+async function opened() {
+  const world = new World();
+  const page = await world.trustedPage();
+  await page.provider.createReliableChannel(PLAIN);
+  const popup = await world.popup();
+  let id = 0;
+  const command = async (sent: UiCommand): Promise<UiAnswer> => {
+    id++;
+    popup.port.postMessage({ type: "command", id, command: sent });
+    await world.clock.settle();
+    const answer = popup.frames.find((frame) => (frame as UiAnswer).type === "answer" && (frame as UiAnswer).id === id);
+    if (!answer) throw new Error("no answer");
+    return answer as UiAnswer;
+  };
+  return { world, page, popup, command };
+}
+
+describe("the popup's server", () => {
+  test("a snapshot on connect has everything", async () => {
+    const { popup } = await opened();
+    expect(popup.snapshot()).toEqual({
+      type: "snapshot",
+      version: "0.0.0",
+      network: {
+        status: "Connected",
+        peers: { lightpush: 1, filter: 1, store: 1 },
+        config: { name: "local", clusterId: 42, shards: 8, bootstrap: [] },
+      },
+      channels: [expect.objectContaining({ origin: SITE, channelId: "room" })],
+      sites: [{ origin: SITE, state: "granted", since: expect.any(Number), lasts: "always", channels: 1 }],
+      prompts: [],
+    });
+  });
+
+  test("changes that come together are one snapshot", async () => {
+    const { world, popup } = await opened();
+    const { manager } = await world.worker();
+    const before = popup.frames.length;
+    for (let i = 0; i < 50; i++) {
+      manager.tell(
+        { origin: SITE, channelId: "room" },
+        { type: "progress", direction: "in", id: "m", done: i, total: 50 },
+      );
+    }
+    await world.clock.advance(1_000);
+    expect(popup.frames.length - before).toBe(1);
+  });
+
+  test("a prompt is shown, and answered once", async () => {
+    const { world, popup, command } = await opened();
+    const other = world.page("https://other.example");
+    const connected = other.provider.connect();
+    await world.clock.advance(100);
+    const [prompt] = popup.snapshot().prompts;
+    if (!prompt) throw new Error("no prompt");
+    expect(prompt).toMatchObject({ origin: "https://other.example" });
+    expect(await command({ type: "answerPrompt", id: prompt.id, decision: "always" })).not.toHaveProperty("error");
+    expect((await connected).grants).toHaveLength(3);
+    expect(popup.snapshot()).toMatchObject({
+      prompts: [],
+      sites: [{}, { origin: "https://other.example", channels: 0 }],
+    });
+    expect((await command({ type: "answerPrompt", id: prompt.id, decision: "always" })).error).toMatch(
+      /no longer open/,
+    );
+  });
+
+  test("every command does what it says and may be repeated", async () => {
+    const { world, popup, command } = await opened();
+    const close: UiCommand = { type: "closeChannel", channel: { origin: SITE, channelId: "room" } };
+    const config = { name: "other", clusterId: 1, shards: 8, bootstrap: ["/dns4/node.example/tcp/443/wss"] };
+    for (let i = 0; i < 2; i++) {
+      expect(await command(close)).not.toHaveProperty("error");
+      expect(await command({ type: "revokeSite", origin: SITE })).not.toHaveProperty("error");
+      expect(await command({ type: "unblockSite", origin: SITE })).not.toHaveProperty("error");
+      expect(await command({ type: "setNetwork", config })).not.toHaveProperty("error");
+    }
+    await world.clock.advance(100);
+    expect(popup.snapshot()).toMatchObject({ channels: [], sites: [], network: { config } });
+  });
+
+  test("a command that makes no sense is answered, what is no command is dropped", async () => {
+    const { world, popup, command } = await opened();
+    expect((await command({ type: "format" } as unknown as UiCommand)).error).toMatch(/no sense/);
+    const before = popup.frames.length;
+    for (const frame of [null, 7, "command", {}, { type: "command" }, { type: "command", id: "1" }])
+      popup.port.postMessage(frame);
+    await world.clock.settle();
+    expect(popup.frames.length).toBe(before);
+  });
+
+  test("a command that fails is answered with the reason", async () => {
+    const { world, command } = await opened();
+    world.storage.beforeCommit = () => {
+      throw new Error("disk full");
+    };
+    expect((await command({ type: "revokeSite", origin: SITE })).error).toBe("disk full");
+  });
+
+  test.each([
+    ["a content script of ours", { id: EXTENSION_ID, url: `${SITE}/` }],
+    ["a site that looks like us", { id: EXTENSION_ID, url: `https://evil.example/${EXTENSION_URL}popup.html` }],
+    ["another extension", { id: "other", url: `${EXTENSION_URL}popup.html` }],
+  ])("%s gets nothing", async (_, sender) => {
+    const world = new World();
+    const popup = await world.popup(sender);
+    expect(popup.port.open).toBe(false);
+    expect(popup.frames).toEqual([]);
+  });
+
+  test("the snapshot that shows a command's effect comes before its answer", async () => {
+    const { popup, command } = await opened();
+    await command({ type: "revokeSite", origin: SITE });
+    const [snapshot, answer] = popup.frames.slice(-2);
+    expect((snapshot as UiSnapshot).sites).toEqual([]);
+    expect(answer).toMatchObject({ type: "answer" });
+  });
+});

@@ -13,7 +13,7 @@ import { LIMITS } from "../limits.ts";
 import { FilterSubscriptions } from "./filter-subscriptions.ts";
 import type { MessagingTables } from "./messaging-tables.ts";
 import { PeerHealth } from "./peer-health.ts";
-import type { ServiceNodes } from "./service-nodes.ts";
+import type { PeerName, ServiceNodes } from "./service-nodes.ts";
 import { catchUp } from "./store-catch-up.ts";
 import type { Teller } from "./teller.ts";
 import { type Intake, TopicIntake } from "./topic-intake.ts";
@@ -210,13 +210,24 @@ export class ReceiveService {
     topic.cancelTimer = this.#clock.after(delayMs, () => this.#look(topic.contentTopic));
   }
 
-  /** Whether everything up to now was handled. */
+  /** Whether everything up to now was handled. A store that fails hands over to the next one that did not lately. */
   async #catchUp(topic: Topic): Promise<boolean> {
-    const { contentTopic, pubsubTopic } = topic;
     const now = this.#clock.now();
+    const stores = this.#storeHealth.order(this.#nodes.peers("store", topic.pubsubTopic), now);
+    const [first, ...others] = stores;
+    for (const store of first === undefined
+      ? []
+      : [first, ...others.filter((other) => this.#storeHealth.healthy(other, now))]) {
+      if (await this.#catchUpFrom(store, topic, now)) return true;
+      if (!this.#running || this.#topics.get(topic.contentTopic) !== topic) return false;
+    }
+    return false;
+  }
+
+  async #catchUpFrom(store: PeerName, topic: Topic, now: number): Promise<boolean> {
+    const { contentTopic, pubsubTopic } = topic;
     const row = this.#tables.topics.get(contentTopic);
-    const [store] = this.#storeHealth.order(this.#nodes.peers("store", pubsubTopic), now);
-    if (!row || store === undefined) return false;
+    if (!row) return false;
     const overlap = LIMITS.messaging.catchUpOverlapMs;
     const result = await catchUp(
       {

@@ -294,8 +294,14 @@ export class WakuServiceNodes implements ServiceNodes {
 
   #forget(id: PeerId): void {
     const name = id.toString();
-    if (this.#peers.delete(name)) this.#listener?.onPeersChanged();
-    for (const known of this.#addresses) if (known.peer === name) this.#redial(known);
+    const served = this.#peers.delete(name);
+    for (const known of this.#addresses) {
+      if (known.peer !== name) continue;
+      // A node that hung up before it was of any use is tried less and less often.
+      if (served) known.retryMs = LIMITS.messaging.dialRetryMs;
+      this.#redial(known);
+    }
+    if (served) this.#listener?.onPeersChanged();
   }
 
   async #dial(known: KnownAddress): Promise<void> {
@@ -305,7 +311,6 @@ export class WakuServiceNodes implements ServiceNodes {
       const signal = AbortSignal.timeout(LIMITS.messaging.requestMs);
       const connection = await libp2p.dial(multiaddr(known.address), { signal });
       known.peer = connection.remotePeer.toString();
-      known.retryMs = LIMITS.messaging.dialRetryMs;
       if (connection.status !== "open") this.#redial(known);
     } catch {
       this.#redial(known);

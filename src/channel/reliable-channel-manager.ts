@@ -42,6 +42,8 @@ export interface ManagerParts {
   readonly clock: Clock;
   readonly chance?: Chance;
   readonly rateLimit?: RateLimitConfig;
+  /** The cipher of a channel by its mode of encryption; default: the built-in ones. */
+  readonly cipherFor?: (mode: EncryptionMode) => Cipher;
 }
 
 /** Tables whose rows belong to one channel and are held in memory while it is. */
@@ -85,9 +87,11 @@ export class ReliableChannelManager implements ChannelManagerApi {
       channel.onReadyToSend();
     }
     await this.#shell.transact((now) => {
-      for (const channel of this.#channels.values()) channel.forgetOld(now);
+      for (const channel of this.#channels.values()) {
+        channel.forgetOld(now);
+        channel.onTick(now);
+      }
     });
-    await this.#shell.tick();
   }
 
   async stop(): Promise<void> {
@@ -221,7 +225,7 @@ export class ReliableChannelManager implements ChannelManagerApi {
       sds: new Participant(config, sdsTables),
       wires: sdsTables.wires,
       reassembler: new Reassembler(openReassemblerTables(journal, channelScope(key), stored), "segments"),
-      cipher: cipherFor(row.encryption),
+      cipher: (this.#parts.cipherFor ?? builtInCipher)(row.encryption),
       shell: this.#shell,
     });
     this.#channels.set(nameOf(key), channel);
@@ -261,8 +265,12 @@ export class ReliableChannelManager implements ChannelManagerApi {
       case "error":
         return this.#claimed((channel) => channel.onMessageError(event.requestId, event.error));
       case "health":
-        await this.#shell.transact(() => {
-          for (const channel of this.channels()) channel.tellStatus();
+        // SDS timers stand still while the network is away: they are told that it went, or that it is back.
+        await this.#shell.transact((now) => {
+          for (const channel of this.#channels.values()) {
+            channel.onTick(now);
+            channel.tellStatus();
+          }
         });
         for (const listener of this.#healthListeners) listener();
         return true;
@@ -338,7 +346,7 @@ function mismatch(channel: ReliableChannel, params: ChannelParams): ChannelError
   return { kind: "mismatch", message };
 }
 
-function cipherFor(mode: EncryptionMode): Cipher {
+function builtInCipher(mode: EncryptionMode): Cipher {
   if (mode === "none") return none;
   throw new Error(`no cipher for encryption ${mode}`);
 }

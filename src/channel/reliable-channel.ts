@@ -9,7 +9,7 @@
  * `onReadyToSend` runs the last two, now or after a restart. `onMessageReceived` decrypts first and runs the rest in one
  * transaction. Source: LIP-173 (RELIABLE-CHANNEL-API).
  */
-import { type Bytes, equalBytes, ownBytes } from "../common/bytes.ts";
+import { type Bytes, equalBytes } from "../common/bytes.ts";
 import { err, ok, type Result, reasonOf } from "../common/result.ts";
 import type { Cipher, CipherContext } from "../encryption/cipher.ts";
 import { LIMITS } from "../limits.ts";
@@ -182,6 +182,20 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     this.#shell.parts.rateLimit.enqueueToSend({ ...this.key, ...message, enqueuedAt: now });
   }
 
+  /** Dispatches the failed segments of a request again: the same SDS messages, under the same request. */
+  async retry(requestId: RequestId): Promise<Result<void, ChannelError>> {
+    return this.#transact((now) => {
+      if (!this.isOpen) return err(CLOSED);
+      const retried = this.#sendState.retry(requestId);
+      if (!retried.ok) return err({ kind: "invalid", message: retried.error });
+      for (const messageId of this.#sendState.unacknowledged(requestId)) this.#sds.resume(messageId, now);
+      for (const { entry, messageId } of retried.value) {
+        this.#enqueueToSend({ owner: { kind: "segment", entry }, messageId, ephemeral: false }, now);
+      }
+      return ok(undefined);
+    });
+  }
+
   /** Inside a transaction. The released message belongs to the first entry that still waits, which it names. */
   onReleased({ owner, messageId, ephemeral, wire }: QueuedMessage): void {
     // A surplus release has no waiting entry: drop it rather than send what nobody waits for.
@@ -255,7 +269,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     }
     if (sent.ok) this.#sendState.onDispatched(owner.entry, sent.value);
     else this.#conclude(this.#sendState.onDispatchFailed(owner.entry, sent.error));
-    if (ephemeral) this.#wires.delete(messageId);
+    if (ephemeral) this.#sds.forget(messageId);
   }
 
   async #storedWire(messageId: string): Promise<Bytes | undefined> {
@@ -308,6 +322,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
       const outcome = this.#sds.handleIncoming(decrypted.value, {
         now,
         messageHash: message.messageHash,
+        ephemeral: message.ephemeral,
         random: this.#shell.parts.chance.random(),
       });
       this.#apply(outcome, now);
@@ -356,7 +371,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
       return;
     }
     const { payload, messageId, senderId } = released;
-    this.#append({ type: "reliable:message:received", message: ownBytes(payload), messageId, senderId }, now);
+    this.#append({ type: "reliable:message:received", message: payload, messageId, senderId }, now);
     this.#touch(now);
   }
 
@@ -396,6 +411,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
 
   /** Inside a transaction: tells the status where it differs from what was told last. */
   tellStatus(): void {
+    if (!this.isOpen) return;
     const status = this.status();
     const told = JSON.stringify(status);
     if (told === this.#toldStatus) return;

@@ -41,6 +41,10 @@ export interface RequestRow {
   readonly confirmed: number;
   readonly failed: number;
   readonly error?: string;
+  /** SDS message ids of the segments that failed, in segment order, once the outcome is decided. */
+  readonly failedMessageIds: readonly string[];
+  /** It failed once, pages were told so, and it was taken up again: its outcome is told no second time. */
+  readonly retried?: true;
   /** The messaging requests of this one, in segment order, once the outcome is decided. */
   readonly messagingRequestIds: readonly MessagingRequestId[];
 }

@@ -6,6 +6,7 @@
  * Nothing of a request is pruned before all its segments are final, so that the outcome is decided from a complete picture.
  * Rows are the state; the indexes here are derived from them and follow every write and every undo.
  */
+import { err, ok, type Result } from "../common/result.ts";
 import type { MessagingRequestId } from "./ports.ts";
 import type { ChannelTables, PendingMessagingRequest, RequestRow } from "./rows.ts";
 import type { RequestId, RequestInfo } from "./types.ts";
@@ -88,19 +89,35 @@ export class SendState {
       acknowledged: 0,
       confirmed: 0,
       failed: 0,
+      failedMessageIds: [],
       messagingRequestIds: [],
     });
     return messageIds.map((messageId, index) => {
-      const entry = this.#nextEntry++;
       if (!ephemeral) this.#tables.segments.put(messageId, { channelReqId: requestId, index });
-      this.#tables.pending.put(entry, {
-        channelReqId: requestId,
-        persistence: ephemeral ? "Ephemeral" : "Persistent",
-        state: "AwaitingRateLimit",
-        messageId,
-      });
-      return entry;
+      return this.#await(requestId, messageId, ephemeral);
     });
+  }
+
+  /** Takes the failed segments of a request up again. Returns their new entries, in segment order, or why not. */
+  retry(requestId: RequestId): Result<readonly { readonly entry: number; readonly messageId: string }[]> {
+    const request = this.#tables.requests.get(requestId);
+    if (request === undefined) return err(`unknown request: ${requestId}`);
+    if (request.outcome !== "send-error") return err("only a request that failed can be sent again");
+    if (request.ephemeral) return err("an ephemeral message is not kept, so it cannot be sent again");
+    const { error: _, failedMessageIds, ...rest } = request;
+    this.#tables.requests.put(requestId, { ...rest, outcome: "pending", failedMessageIds: [], retried: true });
+    return ok(failedMessageIds.map((messageId) => ({ messageId, entry: this.#await(requestId, messageId, false) })));
+  }
+
+  #await(requestId: RequestId, messageId: string, ephemeral: boolean): number {
+    const entry = this.#nextEntry++;
+    this.#tables.pending.put(entry, {
+      channelReqId: requestId,
+      persistence: ephemeral ? "Ephemeral" : "Persistent",
+      state: "AwaitingRateLimit",
+      messageId,
+    });
+    return entry;
   }
 
   /** Whether a release belongs to an entry that still waits; a surplus release has none. */
@@ -174,10 +191,10 @@ export class SendState {
     const decided = request.outcome !== "pending";
     return {
       requestId,
-      state: stateOf(request, count("AwaitingRateLimit") === request.total),
+      state: stateOf(request, count("AwaitingRateLimit") === entries.length),
       segments: {
         total: request.total,
-        confirmed: decided ? request.confirmed : count("Confirmed"),
+        confirmed: decided ? request.confirmed : request.total - entries.length + count("Confirmed"),
         failed: decided ? request.failed : count("Failed"),
         acknowledged: request.acknowledged,
       },
@@ -189,8 +206,7 @@ export class SendState {
   /** Messaging-layer requests of a channel request, in segment order. */
   messagingRequestIds(requestId: RequestId): readonly MessagingRequestId[] {
     const request = this.#tables.requests.get(requestId);
-    if (request && request.outcome !== "pending") return request.messagingRequestIds;
-    return messagingIdsOf(this.#entries(requestId));
+    return [...(request?.messagingRequestIds ?? []), ...messagingIdsOf(this.#entries(requestId))];
   }
 
   /** Drops requests that were decided before `horizon`, milliseconds since the Unix epoch. */
@@ -230,14 +246,17 @@ export class SendState {
     this.#tables.requests.put(requestId, {
       ...request,
       outcome: error === undefined ? "sent" : "send-error",
-      confirmed: entries.length - failed.length,
+      confirmed: request.total - failed.length,
       failed: failed.length,
-      messagingRequestIds: messagingIdsOf(entries),
+      failedMessageIds: failed.map(({ messageId }) => messageId),
+      messagingRequestIds: [...request.messagingRequestIds, ...messagingIdsOf(entries)],
       ...(error === undefined ? {} : { error }),
     });
     for (const entry of [...(this.#entriesOf.get(requestId) ?? [])]) this.#tables.pending.delete(entry);
-    if (error !== undefined) return [{ type: "send-error", requestId, error }];
-    return [{ type: "sent", requestId }, ...this.#deliverIfComplete(requestId)];
+    // Pages hear of each outcome at most once, and of sent and send-error never both: a retry shows in `info` only.
+    if (error !== undefined) return request.retried ? NOTHING : [{ type: "send-error", requestId, error }];
+    const sent: readonly Outcome[] = request.retried ? NOTHING : [{ type: "sent", requestId }];
+    return [...sent, ...this.#deliverIfComplete(requestId)];
   }
 
   /** After the outcome, never before it: what is delivered has been sent. */

@@ -152,6 +152,8 @@ export interface ChannelApi {
   request(requestId: RequestId): RequestInfo | undefined;
   /** Every request of the last seven days, newest first. */
   requests(): readonly RequestInfo[];
+  /** Dispatches the failed segments of a request again. Pages hear no second outcome; `request` shows what becomes of it. */
+  retry(requestId: RequestId): Promise<Result<void, ChannelError>>;
   /** Logged events above `after`, oldest first, `limit` at most. */
   history(after: number, limit: number): Promise<readonly ChannelEvent[]>;
   /** Everything up to `seq` was handled by the origin; never goes backwards. */

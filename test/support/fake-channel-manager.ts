@@ -230,6 +230,7 @@ export class FakeChannelManager implements ChannelManagerApi {
       send: (payload, options, inTransaction) => this.send(key, payload, options, inTransaction),
       request: (requestId) => requests().find((request) => request.requestId === requestId),
       requests,
+      retry: async () => err({ kind: "invalid", message: "only a request that failed can be sent again" }),
       history: async (after, limit) => {
         const events = this.#eventsOf(key);
         await this.beforeHistory();

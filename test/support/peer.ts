@@ -7,6 +7,8 @@ import type { ChannelEvent, ChannelKey, ChannelNotice } from "../../src/channel/
 import { utf8 } from "../../src/common/bytes.ts";
 import { Journal } from "../../src/common/table.ts";
 import { Transactor } from "../../src/common/transactor.ts";
+import type { Cipher } from "../../src/encryption/cipher.ts";
+import { none } from "../../src/encryption/none.ts";
 import type { RateLimitConfig } from "../../src/rate-limit/rate-limit-manager.ts";
 import { FakeMailbox, FakeMessaging, type FakeNetwork } from "./fake-messaging.ts";
 import { MemoryStorage } from "./memory-storage.ts";
@@ -30,6 +32,7 @@ export function seededChance(seed: number): Chance {
 export interface PeerOptions {
   readonly rateLimit?: RateLimitConfig;
   readonly seed?: number;
+  readonly cipher?: Cipher;
 }
 
 let seeds = 1;
@@ -161,6 +164,7 @@ async function load(
     clock: network.clock,
     chance,
     ...(options.rateLimit === undefined ? {} : { rateLimit: options.rateLimit }),
+    cipherFor: () => options.cipher ?? none,
   });
   return { storage, mailbox, chance, messaging, manager };
 }

@@ -4,6 +4,8 @@ import type { ReceivedMessage } from "../../../src/channel/ports.ts";
 import { RELIABLE_CHANNEL_MARKER } from "../../../src/channel/wire-marker.ts";
 import { utf8 } from "../../../src/common/bytes.ts";
 import { err, ok } from "../../../src/common/result.ts";
+import type { Cipher } from "../../../src/encryption/cipher.ts";
+import { none } from "../../../src/encryption/none.ts";
 import { nimLayout } from "../../../src/sds/nim-layout.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
 import { ORIGIN, Peer, TOPIC } from "../../support/peer.ts";
@@ -87,6 +89,34 @@ describe("lifecycle", () => {
     await alice.send("hello");
     await pass(10 * SECOND);
     expect(bob.notices).toEqual([]);
+  });
+
+  test("C05 a channel that is closed while a message is being decrypted tells nothing of it", async () => {
+    let decrypting = () => {};
+    const held = new Promise<void>((resolve) => {
+      decrypting = resolve;
+    });
+    const slow: Cipher = {
+      encrypt: none.encrypt,
+      async decrypt(ciphertext, context) {
+        await held;
+        return none.decrypt(ciphertext, context);
+      },
+    };
+    const alice = await Peer.start("alice", network);
+    const bob = await Peer.start("bob", network, { cipher: slow });
+    await alice.open();
+    const channel = await bob.open();
+    await network.settle();
+    await alice.send("too late");
+    const settled = network.settle();
+    await clock.settle();
+    await bob.manager.closeChannel(KEY, "page");
+    bob.notices = [];
+    decrypting();
+    await settled;
+    expect(bob.notices).toEqual([]);
+    expect(await channel.history(0, 10)).toEqual([]);
   });
 
   test("C06 sending on a closed channel says so", async () => {
@@ -382,6 +412,37 @@ describe("requests", () => {
     expect(alice.channel().status().pending).toBe(0);
   });
 
+  test("a failed request can be sent again: the same SDS messages, the same request, and no second outcome", async () => {
+    const { alice, bob } = await pair();
+    alice.messaging.onSend = async () => err("queue full");
+    const id = await alice.send("stubborn");
+    await network.settle();
+    expect(await alice.channel().retry("unknown")).toMatchObject({ ok: false });
+    alice.messaging.onSend = async () => ok(undefined);
+    await alice.restart();
+    expect(await alice.channel().retry(id)).toEqual(ok(undefined));
+    expect(alice.channel().request(id)).toMatchObject({ state: "queued", segments: { total: 1, failed: 0 } });
+    expect(await alice.channel().retry(id)).toMatchObject({ ok: false });
+    await pass(5 * SECOND);
+    expect(await bob.received()).toEqual(["stubborn"]);
+    expect(await alice.outcomes(id)).toEqual(["send-error", "delivered"]);
+    expect(alice.channel().request(id)).toMatchObject({
+      state: "delivered",
+      segments: { confirmed: 1, acknowledged: 1 },
+    });
+  });
+
+  test("after a send-error its segments are not retransmitted", async () => {
+    const alice = await manual();
+    await alice.send("given up");
+    await network.settle();
+    await alice.messaging.propagate(0);
+    await alice.messaging.fail(0, "Propagated but not confirmed by a store node within the store validation window");
+    await pass(120 * SECOND);
+    const contents = alice.messaging.sent.map(({ payload }) => nimLayout.decode(payload));
+    expect(contents.filter((decoded) => decoded.ok && decoded.value.content.length > 0)).toHaveLength(1);
+  });
+
   test("ids of nobody are no-ops", async () => {
     const alice = await manual();
     expect(await alice.messaging.tell({ type: "sent", requestId: "nobody's", messageHash: "" })).toBe(true);
@@ -487,7 +548,7 @@ describe("end to end", () => {
     const alice = await Peer.start("alice", network);
     await alice.open();
     const id = await alice.send("anyone?");
-    await pass(200 * SECOND);
+    await pass(400 * SECOND);
     expect(await alice.outcomes(id)).toEqual(["sent", "delivery-error"]);
     const copies = wire().filter(({ content }) => content.length > 0);
     expect(new Set(copies.map(({ messageId }) => messageId)).size).toBe(1);

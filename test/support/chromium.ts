@@ -40,7 +40,6 @@ export interface ProfileOptions {
   /** Default: true. Without it the browser is one that never heard of the extension. */
   readonly extension?: boolean;
   readonly headless?: boolean;
-  readonly colorScheme?: "light" | "dark";
   /** Extra arguments for Chromium, such as the window's place. */
   readonly args?: readonly string[];
 }
@@ -51,63 +50,85 @@ export function chromiumPath(): string {
   return chosen === undefined || chosen === "" ? "/usr/bin/chromium" : chosen;
 }
 
-export class ChromiumProfile implements AsyncDisposable {
-  readonly context: BrowserContext;
-  readonly #directory: string;
-  readonly #extensionId: string | undefined;
-  readonly #windowed: boolean;
+/** A Chromium on the profile in `directory`, with the extension or without. */
+function launchChromium(directory: string, options: ProfileOptions): Promise<BrowserContext> {
+  const windowed = options.headless === false;
+  return chromium.launchPersistentContext(directory, {
+    executablePath: chromiumPath(),
+    headless: !windowed,
+    // A window that a person looks at has the size and the colours that the person gives it.
+    viewport: windowed ? null : { width: 1000, height: 760 },
+    colorScheme: windowed ? null : "light",
+    // Nobody who looks at the window needs to read that a program opened it.
+    ignoreDefaultArgs: windowed ? ["--enable-automation"] : [],
+    // The caller ends the browser on a signal, so that the temporary profile goes with it.
+    handleSIGINT: false,
+    handleSIGTERM: false,
+    handleSIGHUP: false,
+    args: [
+      // Chromium refuses its sandbox to root, which is who runs tests in containers.
+      ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
+      ...((options.extension ?? true)
+        ? [`--disable-extensions-except=${CHROMIUM_BUILD}`, `--load-extension=${CHROMIUM_BUILD}`]
+        : []),
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      "--no-first-run",
+      ...(options.args ?? []),
+    ],
+  });
+}
 
-  private constructor(context: BrowserContext, directory: string, windowed: boolean, extensionId?: string) {
-    this.context = context;
+export class ChromiumProfile implements AsyncDisposable {
+  readonly #directory: string;
+  readonly #options: ProfileOptions;
+  readonly #extensionId: string | undefined;
+  #context: BrowserContext;
+
+  private constructor(directory: string, options: ProfileOptions, context: BrowserContext, extensionId?: string) {
     this.#directory = directory;
-    this.#windowed = windowed;
+    this.#options = options;
+    this.#context = context;
     this.#extensionId = extensionId;
   }
 
+  /** Starts Chromium with a new profile in the temporary folder. */
   static async launch(options: ProfileOptions = {}): Promise<ChromiumProfile> {
     const withExtension = options.extension ?? true;
-    const windowed = options.headless === false;
     if (withExtension) {
       await access(join(CHROMIUM_BUILD, "manifest.json")).catch((cause: unknown) => {
         throw new Error("The Chromium build is missing: run `npm run build` first.", { cause });
       });
     }
     const directory = await mkdtemp(join(tmpdir(), "reliable-channel-chromium-"));
-    const context = await chromium.launchPersistentContext(directory, {
-      executablePath: chromiumPath(),
-      headless: !windowed,
-      // A window that a person looks at has the size that the person gives it.
-      viewport: windowed ? null : { width: 1000, height: 760 },
-      colorScheme: windowed ? null : (options.colorScheme ?? "light"),
-      // Nobody who looks at the window needs to read that a program opened it.
-      ignoreDefaultArgs: windowed ? ["--enable-automation"] : [],
-      // The caller ends the browser on a signal, so that the temporary profile goes with it.
-      handleSIGINT: false,
-      handleSIGTERM: false,
-      handleSIGHUP: false,
-      args: [
-        // Chromium refuses its sandbox to root, which is who runs tests in containers.
-        ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
-        ...(withExtension
-          ? [`--disable-extensions-except=${CHROMIUM_BUILD}`, `--load-extension=${CHROMIUM_BUILD}`]
-          : []),
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--no-first-run",
-        ...(options.args ?? []),
-      ],
-    });
+    let context: BrowserContext | undefined;
     try {
-      if (!withExtension) return new ChromiumProfile(context, directory, windowed);
+      context = await launchChromium(directory, options);
+      if (!withExtension) return new ChromiumProfile(directory, options, context);
       const worker =
         context.serviceWorkers()[0] ?? (await context.waitForEvent("serviceworker", { timeout: APPEAR_MS }));
-      return new ChromiumProfile(context, directory, windowed, new URL(worker.url()).host);
+      return new ChromiumProfile(directory, options, context, new URL(worker.url()).host);
     } catch (error) {
-      await context.close();
+      await context?.close();
       await rm(directory, { recursive: true, force: true });
       throw error;
     }
+  }
+
+  /** The running browser; another one after `restart`. */
+  get context(): BrowserContext {
+    return this.#context;
+  }
+
+  get #windowed(): boolean {
+    return this.#options.headless === false;
+  }
+
+  /** Closes the browser and opens it again on the same profile; its pages are gone. */
+  async restart(): Promise<void> {
+    await this.#context.close();
+    this.#context = await launchChromium(this.#directory, this.#options);
   }
 
   get extensionId(): string {

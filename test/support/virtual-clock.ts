@@ -49,6 +49,12 @@ export class VirtualClock implements Clock {
     this.#now = end;
   }
 
+  /** The machine sleeps: time passes and no timer fires, until all that are due do at once. */
+  async sleep(ms: number): Promise<void> {
+    this.#now += ms;
+    await this.advance(0);
+  }
+
   #earliest(): Timer | undefined {
     let earliest: Timer | undefined;
     for (const timer of this.#timers) if (!earliest || timer.at < earliest.at) earliest = timer;

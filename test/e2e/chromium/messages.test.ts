@@ -155,4 +155,26 @@ describe("two profiles on one channel", () => {
     expect(texts.filter((text) => text?.startsWith("round"))).toEqual(["round 0", "round 1", "round 2"]);
     expect(texts.filter((text) => text === "sent, then killed")).toHaveLength(1);
   });
+
+  test("a worker that is killed while it sends a large message sends it whole and once after its restart", async () => {
+    const text = "A large message that the worker does not survive. ".repeat(6_000);
+    const sent = await alice.send(text);
+    await aliceProfile.killWorker();
+    if (!sent.ok) throw new Error(sent.message);
+    await bob.waitFor(RECEIVED, { length: text.length });
+    await alice.waitFor(DELIVERED, { requestId: sent.value });
+    expect((await bob.seen(RECEIVED)).filter(({ length }) => length === text.length)).toHaveLength(1);
+  });
+
+  test("a browser that is closed and opened again keeps its grant, its history and its messages to come", async () => {
+    await bobProfile.restart();
+    await bobProfile.waitForNetwork("Connected");
+    const sent = await alice.send("to a browser without a page");
+    if (!sent.ok) throw new Error(sent.message);
+    await alice.waitFor(DELIVERED, { requestId: sent.value });
+    bob = new ChannelPage(await bobProfile.open(server.origin), bob.params);
+    expect(await bob.attach()).toEqual({ ok: true, value: null });
+    expect(await bob.waitFor(RECEIVED, { text: "to a browser without a page" })).toMatchObject({ replayed: true });
+    await deliver(bob, alice, "I am back");
+  });
 });

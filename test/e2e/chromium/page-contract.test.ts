@@ -90,6 +90,13 @@ describe("a page and the provider", () => {
     expect(code).toBe(ErrorCode.Unauthorized);
   });
 
+  test("gets UserRejected (4001) when the person closes the prompt", async () => {
+    const page = await channelPage("closed-prompt");
+    const refused = page.attach();
+    await (await profile.waitForPrompt()).close();
+    expect(await refused).toMatchObject({ ok: false, name: "ReliableChannelError", code: ErrorCode.UserRejected });
+  });
+
   test("gets UserRejected (4001) when the person says no, and may ask again", async () => {
     const page = await channelPage("refused");
     const refused = page.attach();

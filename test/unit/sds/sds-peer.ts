@@ -2,6 +2,7 @@
 import type { Bytes } from "../../../src/common/bytes.ts";
 import { utf8 } from "../../../src/common/bytes.ts";
 import { Journal, type RowChange } from "../../../src/common/table.ts";
+import type { SdsMessage } from "../../../src/sds/message.ts";
 import { nimLayout } from "../../../src/sds/nim-layout.ts";
 import {
   openSdsTables,
@@ -126,4 +127,31 @@ export class Peer {
 /** A stand-in for a message hash that is a function of the id. */
 export function hashFor(messageId: string): string {
   return Buffer.from(messageId.padEnd(32, "0").slice(0, 32)).toString("hex");
+}
+
+/** A message of anybody, as they like it. */
+export function craft(fields: Partial<SdsMessage> & { readonly after?: readonly string[] }): Bytes {
+  const { after = [], ...given } = fields;
+  return nimLayout.encode({
+    senderId: "mallory",
+    messageId: "m",
+    channelId: CHANNEL,
+    lamportTimestamp: BigInt(Math.floor(START / 1000)),
+    causalHistory: after.map((messageId) => ({ messageId })),
+    bloomFilter: new Uint8Array(0),
+    content: utf8("content"),
+    repairRequest: [],
+    ...given,
+  });
+}
+
+/** Runs every timer of `peer` until `until`, at the times that it asks for. */
+export function runTimers(
+  peer: Peer,
+  until: number,
+  onTick: (outcome: SdsOutcome, now: number) => void = () => {},
+): void {
+  for (let now = peer.sds.nextDeadline(); now !== undefined && now <= until; now = peer.sds.nextDeadline()) {
+    onTick(peer.tick(now), now);
+  }
 }

@@ -1,0 +1,405 @@
+/** Acknowledgements, retransmissions and sync messages: LIP-109, review ACK status and the periodic procedures. */
+import { describe, expect, test } from "vitest";
+import { LIMITS } from "../../../src/limits.ts";
+import { BloomFilter, filterBytes, filterShape } from "../../../src/sds/bloom-filter.ts";
+import { nimLayout } from "../../../src/sds/nim-layout.ts";
+import { craft, hashFor, Peer, runTimers, START } from "./sds-peer.ts";
+
+const sds = LIMITS.sds;
+
+/** A serialised filter of `ids`, of the reference's size for `capacity`. */
+function filterOf(capacity: number, ids: readonly string[]): Uint8Array {
+  const filter = BloomFilter.empty(filterShape(capacity, 0.001));
+  for (const id of ids) filter.insert(nimLayout.hashPair(id));
+  return nimLayout.encodeFilter(filter);
+}
+
+/** Times, relative to the start, at which `peer` sends something of `kind`, all of it propagated at once. */
+function sendings(peer: Peer, kind: string, until: number): number[] {
+  const times: number[] = [];
+  runTimers(peer, START + until, (outcome, now) => {
+    for (const sent of outcome.outgoing) {
+      if (sent.kind === kind) times.push(now - START);
+      peer.sds.onPropagated(sent.messageId, hashFor(sent.messageId), now);
+    }
+    peer.commit();
+  });
+  return times;
+}
+
+describe("review of acknowledgements", () => {
+  test("C21: a remote message that names ours empties the outgoing buffer, in storage too", () => {
+    const alice = new Peer("alice");
+    const m1 = alice.publish("one");
+    expect(alice.storage.rows.get("sdsOutgoing")?.size).toBe(1);
+    expect(alice.receive(craft({ after: [m1.messageId] })).acknowledged).toEqual([m1.messageId]);
+    expect(alice.storage.rows.get("sdsOutgoing")?.size).toBe(0);
+    expect(alice.sds.isAcknowledged(m1.messageId)).toBe(true);
+    alice.restart();
+    expect(alice.sds.isAcknowledged(m1.messageId)).toBe(true);
+    expect(alice.sds.isAcknowledged("unknown")).toBe(false);
+  });
+
+  test("one sync message acknowledges nearly all of 40 segments, and a second one what it left in doubt", () => {
+    const [alice, bob] = [new Peer("alice"), new Peer("bob")];
+    const sent = Array.from({ length: 40 }, (_, i) => alice.publish(`segment ${i}`));
+    for (const { wire } of sent) bob.receive(wire);
+    runTimers(bob, START + 3000, ({ outgoing }) => {
+      for (const { wire } of outgoing) if (wire) alice.receive(wire, START + 3000);
+    });
+    expect(alice.acknowledged.length).toBeGreaterThan(35);
+    bob.receive(sent[0]?.wire ?? new Uint8Array(), START + 8000);
+    runTimers(bob, START + 12_000, ({ outgoing }) => {
+      for (const { wire } of outgoing) if (wire) alice.receive(wire, START + 12_000);
+    });
+    expect(new Set(alice.acknowledged)).toEqual(new Set(sent.map(({ messageId }) => messageId)));
+    expect(alice.acknowledged).toHaveLength(40);
+  });
+
+  test("a hit in a nearly empty filter of the reference's size acknowledges", () => {
+    const alice = new Peer("alice");
+    const m1 = alice.publish("one");
+    const message = craft({ bloomFilter: filterOf(10_000, [m1.messageId, "other"]) });
+    expect(alice.receive(message).acknowledged).toEqual([m1.messageId]);
+  });
+
+  test("a single hit that may be a false positive does not acknowledge; hits in distinct messages do", () => {
+    const alice = new Peer("alice");
+    const m1 = alice.publish("one");
+    const full = (salt: string) => filterOf(100, [m1.messageId, ...Array.from({ length: 99 }, (_, i) => salt + i)]);
+    expect(alice.receive(craft({ messageId: "a", bloomFilter: full("a") })).acknowledged).toEqual([]);
+    expect(alice.tables.outgoing.get(m1.messageId)?.doubt).toBeLessThan(0.1);
+    let messages = 1;
+    for (; !alice.sds.isAcknowledged(m1.messageId) && messages < 10; messages++) {
+      alice.receive(craft({ messageId: `b${messages}`, bloomFilter: full(`b${messages}`) }));
+    }
+    expect(messages).toBeLessThanOrEqual(4);
+  });
+
+  test("a replayed sync counts once", () => {
+    const alice = new Peer("alice");
+    const m1 = alice.publish("one");
+    const ids = [m1.messageId, ...Array.from({ length: 99 }, (_, i) => `other-${i}`)];
+    const sync = craft({ messageId: "s", content: new Uint8Array(0), bloomFilter: filterOf(100, ids) });
+    alice.receive(sync);
+    const { doubt } = alice.tables.outgoing.get(m1.messageId) ?? {};
+    for (let i = 0; i < 20; i++) expect(alice.receive(sync).dropped).toBe("duplicate");
+    expect(alice.tables.outgoing.get(m1.messageId)?.doubt).toBe(doubt);
+    expect(alice.acknowledged).toEqual([]);
+  });
+
+  const ones = BloomFilter.of(filterShape(10, 0.001), new Uint8Array(filterBytes(150)).fill(0xff));
+  test.each([
+    ["garbage", new Uint8Array([0xff, 0x00, 0xff, 0x13])],
+    ["one byte", new Uint8Array([7])],
+    ["all ones", ones ? nimLayout.encodeFilter(ones) : new Uint8Array()],
+  ])("a bloom filter of %s is ignored, and its message delivered", (_, bloomFilter) => {
+    const alice = new Peer("alice");
+    const m1 = alice.publish("one");
+    expect(bloomFilter.length).toBeGreaterThan(0);
+    expect(alice.receive(craft({ bloomFilter }))).toMatchObject({ delivered: ["m"], acknowledged: [] });
+    expect(alice.tables.outgoing.get(m1.messageId)?.doubt).toBe(1);
+  });
+
+  test("filter roll-over losing an unacknowledged id: the retransmission brings it back", () => {
+    const [alice, bob] = [new Peer("alice"), new Peer("bob", { limits: { filterIds: 3, causalHistory: 0 } })];
+    const m1 = alice.publish("one");
+    bob.receive(m1.wire);
+    for (let i = 0; i < 5; i++) bob.receive(craft({ messageId: `m${i}`, after: [`gone-${i}`, m1.messageId] }));
+    expect(bob.tables.summary.has(m1.messageId)).toBe(false);
+    bob.receive(m1.wire);
+    expect(bob.tables.summary.has(m1.messageId)).toBe(true);
+  });
+
+  test("filters stay small: ids that were summarised often enough are left out", () => {
+    const [alice, bob] = [new Peer("alice"), new Peer("bob")];
+    const sizes: number[] = [];
+    for (let i = 0; i < 60; i++) {
+      bob.receive(alice.send(`a${i}`).wire);
+      const { wire } = bob.send(`b${i}`);
+      alice.receive(wire);
+      sizes.push(bob.decoded(wire).bloomFilter.length);
+    }
+    expect(Math.max(...sizes)).toBeLessThan(150);
+    expect(bob.tables.summary.size).toBeLessThan(10);
+  });
+});
+
+describe("retransmission", () => {
+  test("5 s after it left, then 10, 20, 40 and 80 s after the one before; then exhausted", () => {
+    const alice = new Peer("alice");
+    const m1 = alice.publish("one");
+    expect(sendings(alice, "retransmission", 200_000)).toEqual([5000, 15_000, 35_000, 75_000, 155_000]);
+    const exhausted: string[] = [];
+    runTimers(alice, START + 1_000_000, (outcome) => exhausted.push(...outcome.exhausted));
+    expect(exhausted).toEqual([m1.messageId]);
+    expect(alice.tables.outgoing.get(m1.messageId)?.state).toBe("exhausted");
+  });
+
+  test("a late acknowledgement after exhaustion still counts, once", () => {
+    const alice = new Peer("alice");
+    const m1 = alice.publish("one");
+    sendings(alice, "retransmission", 1_000_000);
+    alice.restart();
+    expect(alice.receive(craft({ after: [m1.messageId] }), START + 1_000_000).acknowledged).toEqual([m1.messageId]);
+    expect(alice.receive(craft({ messageId: "n", after: [m1.messageId] })).acknowledged).toEqual([]);
+  });
+
+  test("the timer starts when the message left", () => {
+    const alice = new Peer("alice");
+    const m1 = alice.send("one");
+    expect(sendings(alice, "retransmission", 20_000)).toEqual([]);
+    alice.sds.onPropagated(m1.messageId, "aa", START + 20_000);
+    expect(sendings(alice, "retransmission", 26_000)).toEqual([25_000]);
+  });
+
+  test("stands still until the one before left, 20 minutes at most", () => {
+    const alice = new Peer("alice");
+    alice.publish("one");
+    const times: number[] = [];
+    runTimers(alice, START + 3_000_000, (outcome, now) => {
+      if (outcome.outgoing.some(({ kind }) => kind === "retransmission")) times.push(now - START);
+    });
+    expect(times.slice(0, 2)).toEqual([5000, 5000 + sds.unreportedMs + 10_000]);
+  });
+
+  test("possibly acknowledged ones wait twice as long", () => {
+    const alice = new Peer("alice");
+    const m1 = alice.publish("one");
+    const ids = [m1.messageId, ...Array.from({ length: 99 }, (_, i) => `other-${i}`)];
+    alice.receive(craft({ bloomFilter: filterOf(100, ids) }));
+    expect(sendings(alice, "retransmission", 31_000)).toEqual([10_000, 30_000]);
+  });
+
+  test("is ephemeral once a store confirmed the original", () => {
+    const alice = new Peer("alice");
+    const m1 = alice.publish("one");
+    expect(alice.tick(START + 5000).outgoing).toEqual([
+      { kind: "retransmission", messageId: m1.messageId, ephemeral: false },
+    ]);
+    alice.sds.onStored(m1.messageId, "aa");
+    alice.sds.onPropagated(m1.messageId, "bb", START + 5000);
+    expect(alice.tick(START + 15_000).outgoing).toEqual([
+      { kind: "retransmission", messageId: m1.messageId, ephemeral: true },
+    ]);
+    expect(alice.wire(m1.messageId)).toEqual(m1.wire);
+  });
+
+  test("offline the timer stands still", () => {
+    const alice = new Peer("alice");
+    alice.publish("one");
+    alice.tick(START + 3000, false);
+    expect(alice.tick(START + 3_600_000, false).outgoing).toEqual([]);
+    expect(alice.tick(START + 3_600_000, true).outgoing).toEqual([]);
+    expect(sendings(alice, "retransmission", 3_602_000)).toEqual([3_602_000]);
+  });
+
+  test("abandoned messages are not sent again until they are resumed, and can still be acknowledged", () => {
+    const alice = new Peer("alice");
+    const [m1, m2] = [alice.publish("one"), alice.publish("two")];
+    for (const { messageId } of [m1, m2]) alice.sds.abandon(messageId);
+    alice.commit();
+    expect(sendings(alice, "retransmission", 600_000)).toEqual([]);
+    expect(alice.receive(craft({ after: [m2.messageId] }), START + 600_000).acknowledged).toEqual([m2.messageId]);
+    alice.restart();
+    alice.sds.resume(m1.messageId, START + 600_000);
+    alice.sds.onPropagated(m1.messageId, "aa", START + 600_000);
+    expect(sendings(alice, "retransmission", 616_000)).toEqual([605_000, 615_000]);
+  });
+
+  test("exhausted messages that are awaited still are bounded, and go with their bytes", () => {
+    const alice = new Peer("alice", { limits: { exhausted: 2, wireKeptMs: 1e9 } });
+    const sent = Array.from({ length: 5 }, (_, i) => alice.publish(`m${i}`));
+    sendings(alice, "retransmission", 1_000_000);
+    expect(alice.tables.outgoing.size).toBe(2);
+    expect(alice.wire(sent[0]?.messageId ?? "")).toBeUndefined();
+    expect(alice.wire(sent[4]?.messageId ?? "")).toEqual(sent[4]?.wire);
+  });
+
+  test("forgotten messages leave nothing to wait for", () => {
+    const alice = new Peer("alice");
+    const m1 = alice.publish("one");
+    alice.sds.forget(m1.messageId);
+    alice.commit();
+    expect(alice.tables.outgoing.size).toBe(0);
+    expect(alice.wire(m1.messageId)).toBeUndefined();
+  });
+
+  test("wire bytes are kept while unacknowledged and for 600 s after", () => {
+    const alice = new Peer("alice");
+    const m1 = alice.publish("one");
+    alice.receive(craft({ after: [m1.messageId] }));
+    runTimers(alice, START + sds.wireKeptMs - 1);
+    expect(alice.wire(m1.messageId)).toEqual(m1.wire);
+    runTimers(alice, START + 2 * sds.wireKeptMs);
+    alice.send("two", START + 2 * sds.wireKeptMs);
+    expect(alice.wire(m1.messageId)).toBeUndefined();
+  });
+
+  test("wire bytes kept for repair are bounded, those still to be sent are not", () => {
+    const alice = new Peer("alice", { limits: { wireBytes: 0 } });
+    const [m1, m2] = [alice.publish("one"), alice.publish("two")];
+    alice.receive(craft({ after: [m1.messageId] }));
+    alice.send("three");
+    expect(alice.wire(m1.messageId)).toBeUndefined();
+    expect(alice.wire(m2.messageId)).toEqual(m2.wire);
+  });
+});
+
+describe("ephemeral messages of ours", () => {
+  test("carry neither history nor filter, enter no buffer and no log, and keep their bytes for the sending", () => {
+    const alice = new Peer("alice");
+    alice.publish("one");
+    const typing = alice.send("typing", START, true);
+    expect(alice.decoded(typing.wire)).toMatchObject({ causalHistory: [], bloomFilter: new Uint8Array(0) });
+    expect(alice.tables.outgoing.has(typing.messageId)).toBe(false);
+    expect(alice.sds.logIds()).not.toContain(typing.messageId);
+    expect(alice.wire(typing.messageId)).toEqual(typing.wire);
+  });
+
+  test("are delivered at once and answered by nobody", () => {
+    const [alice, bob] = [new Peer("alice"), new Peer("bob")];
+    alice.publish("lost on the way");
+    expect(bob.receive(alice.send("typing", START, true).wire).delivered).toHaveLength(1);
+    expect(sendings(bob, "sync", 10_000)).toEqual([]);
+  });
+
+  test("satisfy dependencies of those who name them", () => {
+    const alice = new Peer("alice");
+    const typing = alice.send("typing", START, true);
+    expect(alice.receive(craft({ after: [typing.messageId] })).delivered).toEqual(["m"]);
+  });
+});
+
+describe("sync messages that acknowledge", () => {
+  const heard = (random: number) => {
+    const [alice, bob] = [new Peer("alice"), new Peer("bob")];
+    bob.receive(alice.publish("one").wire, START, random);
+    return sendings(bob, "sync", 10_000);
+  };
+
+  test("follow content after 0.5 to 2 s", () => {
+    expect(heard(0)).toEqual([500]);
+    expect(heard(0.999)).toEqual([1999]);
+  });
+
+  test("are a message of empty content with a unique id, and not ephemeral", () => {
+    const [alice, bob] = [new Peer("alice"), new Peer("bob")];
+    bob.receive(alice.publish("one").wire);
+    const ids = new Set<string>();
+    runTimers(bob, START + 300_000, ({ outgoing }) => {
+      for (const sync of outgoing) {
+        expect(sync).toMatchObject({ kind: "sync", ephemeral: false });
+        const message = bob.decoded(sync.wire ?? new Uint8Array());
+        expect(message).toMatchObject({ messageId: sync.messageId, content: new Uint8Array(0), senderId: "bob" });
+        ids.add(sync.messageId);
+      }
+    });
+    expect(ids.size).toBeGreaterThan(2);
+    expect(bob.sds.logIds()).toHaveLength(1);
+  });
+
+  test("are not needed after an own message", () => {
+    const [alice, bob] = [new Peer("alice"), new Peer("bob")];
+    bob.receive(alice.publish("one").wire);
+    alice.receive(bob.publish("reply", START + 100).wire);
+    expect(alice.acknowledged).toHaveLength(1);
+    expect(sendings(bob, "sync", 5000)).toEqual([]);
+  });
+
+  test("are not needed after another member's acknowledgement, but after the author's own message they are", () => {
+    const [alice, bob] = [new Peer("alice"), new Peer("bob")];
+    const m1 = alice.publish("one");
+    bob.receive(m1.wire);
+    bob.receive(craft({ messageId: "s1", senderId: "alice", content: new Uint8Array(0), after: [m1.messageId] }));
+    expect(bob.tables.meta.get("row")?.ackOwed).toBeDefined();
+    bob.receive(craft({ messageId: "s2", senderId: "carol", content: new Uint8Array(0), after: [m1.messageId] }));
+    expect(sendings(bob, "sync", 5000)).toEqual([]);
+  });
+
+  test("come at most every 2 s", () => {
+    const [alice, bob] = [new Peer("alice"), new Peer("bob")];
+    const times: number[] = [];
+    for (let at = 0; at < 20_000; at += 100) {
+      bob.receive(alice.send(`m${at}`, START + at).wire, START + at, 0);
+      times.push(...sendings(bob, "sync", at + 99));
+    }
+    const gaps = times.slice(1).map((time, i) => time - (times[i] ?? 0));
+    expect(times.length).toBeGreaterThan(5);
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(sds.ackSyncGapMs);
+  });
+
+  test("come at most every 10 s where members name sync messages in causal histories", () => {
+    const [alice, bob] = [new Peer("alice"), new Peer("bob")];
+    bob.receive(alice.publish("one").wire, START, 0);
+    const sync = bob.tick(START + 500).outgoing[0];
+    bob.receive(
+      craft({ messageId: "x", after: [sync?.messageId ?? ""], bloomFilter: new Uint8Array([1]) }),
+      START + 600,
+    );
+    expect(sendings(bob, "sync", 20_000)).toEqual([500 + sds.ackSyncReferenceGapMs]);
+  });
+
+  test("answer a retransmission, whoever else has answered", () => {
+    const [alice, bob] = [new Peer("alice"), new Peer("bob")];
+    const m1 = alice.publish("one");
+    bob.receive(m1.wire);
+    expect(sendings(bob, "sync", 3000)).toHaveLength(1);
+    bob.receive(m1.wire, START + 5000);
+    bob.receive(craft({ messageId: "s", content: new Uint8Array(0), after: [m1.messageId] }), START + 5000);
+    const answers: Uint8Array[] = [];
+    runTimers(bob, START + 8000, ({ outgoing }) => {
+      for (const { wire } of outgoing) if (wire) answers.push(wire);
+    });
+    expect(answers).toHaveLength(1);
+    expect(alice.receive(answers[0] ?? new Uint8Array(), START + 8000).acknowledged).toEqual([m1.messageId]);
+  });
+
+  test("wait longer in a large group, by the root of its size", () => {
+    const bob = new Peer("bob");
+    for (let i = 0; i < 25; i++)
+      bob.receive(craft({ messageId: `s${i}`, senderId: `p${i}`, content: new Uint8Array(0) }));
+    bob.receive(new Peer("alice").publish("one").wire, START, 0.999);
+    const [first] = sendings(bob, "sync", 20_000);
+    expect(first).toBeGreaterThan(9000);
+    expect(first).toBeLessThan(sds.ackSyncMaxMs * Math.sqrt(26));
+  });
+});
+
+describe("periodic sync messages", () => {
+  test("start with the first content, and decay from 30 s to 10 min", () => {
+    const alice = new Peer("alice");
+    expect(alice.sds.nextDeadline()).toBeUndefined();
+    const m1 = alice.publish("one");
+    alice.receive(craft({ after: [m1.messageId], content: new Uint8Array(0) }));
+    const times = sendings(alice, "sync", 3_600_000);
+    const gaps = times.map((time, i) => time - (times[i - 1] ?? 0));
+    expect(gaps.slice(0, 5)).toEqual([30_000, 60_000, 120_000, 240_000, 480_000]);
+    expect(Math.max(...gaps)).toBe(sds.syncMaxMs);
+  });
+
+  test("are put off by whatever is heard, and start over with content", () => {
+    const alice = new Peer("alice");
+    alice.receive(craft({}));
+    const times: number[] = [];
+    for (let at = 0; at < 300_000; at += 20_000) {
+      alice.receive(craft({ messageId: `s${at}`, content: new Uint8Array(0) }), START + at);
+      times.push(...sendings(alice, "sync", at + 19_999));
+    }
+    expect(times).toEqual([]);
+    alice.receive(craft({ messageId: "n" }), START + 300_000);
+    expect(alice.tables.meta.get("row")?.sync?.intervalMs).toBe(sds.syncMs);
+  });
+
+  test("are spread by the random number of the tick before", () => {
+    const due = (random: number) => {
+      const alice = new Peer("alice");
+      alice.publish("one");
+      alice.tick(START + 10, true, random);
+      alice.publish("two", START + 10);
+      return (alice.tables.meta.get("row")?.sync?.dueMs ?? 0) - 10;
+    };
+    expect(due(0)).toBe(22_500);
+    expect(due(0.5)).toBe(30_000);
+  });
+});

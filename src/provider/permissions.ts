@@ -33,7 +33,10 @@ export interface PromptWindow {
   open(): Promise<void>;
   isOpen(): Promise<boolean>;
   close(): Promise<void>;
-  /** Called when the person closed it, also if an earlier life of the worker had opened it. */
+  /**
+   * Called when the person closed it, also if an earlier life of the worker had opened it. There is one listener: a
+   * later one takes the place of that of permissions which are no longer in use.
+   */
   onClosed(listener: () => void): void;
 }
 
@@ -86,7 +89,8 @@ export class Permissions {
     this.#parts = parts;
     this.#sites = new Table("grants", parts.journal, [], sites);
     this.#prompts = new Table("prompts", parts.journal, [], prompts);
-    parts.window.onClosed(() => void this.#refuseAll());
+    // What cannot be stored is asked and answered again by the next life of the background.
+    parts.window.onClosed(() => void this.#refuseAll().catch(() => {}));
   }
 
   /** Settles prompts that nobody can answer any more: their window is gone, with its browser or with an earlier worker. */

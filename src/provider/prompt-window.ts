@@ -15,22 +15,24 @@ interface Removed {
 
 /** The part of `browser` that is used. */
 export interface WindowingBrowser {
-  readonly windows?: {
-    create(options: {
-      readonly type: "popup";
-      readonly url: string;
-      readonly focused: boolean;
-      readonly width: number;
-      readonly height: number;
-      readonly left?: number;
-      readonly top?: number;
-    }): Promise<Place>;
-    get(id: number): Promise<Place>;
-    getLastFocused(): Promise<Place>;
-    update(id: number, change: { readonly focused: boolean }): Promise<Place>;
-    remove(id: number): Promise<void>;
-    readonly onRemoved: Removed;
-  };
+  readonly windows?:
+    | {
+        create(options: {
+          readonly type: "popup";
+          readonly url: string;
+          readonly focused: boolean;
+          readonly width: number;
+          readonly height: number;
+          readonly left?: number;
+          readonly top?: number;
+        }): Promise<Place>;
+        get(id: number): Promise<Place>;
+        getLastFocused(): Promise<Place>;
+        update(id: number, change: { readonly focused: boolean }): Promise<Place>;
+        remove(id: number): Promise<void>;
+        readonly onRemoved: Removed;
+      }
+    | undefined;
   readonly tabs: {
     create(options: { readonly url: string; readonly active: boolean }): Promise<{ readonly id?: number | undefined }>;
     get(id: number): Promise<unknown>;
@@ -54,7 +56,7 @@ const MARGIN = 16;
 export function createPromptWindow(browser: WindowingBrowser): PromptWindow {
   const { windows, tabs, runtime } = browser;
   const { session } = browser.storage;
-  const listeners: (() => void)[] = [];
+  let closedByPerson = (): void => {};
   /** Opening and closing wait for each other, so that two prompts never make two windows, or one none. */
   let turn: Promise<unknown> = Promise.resolve();
   const inTurn = (act: () => Promise<void>): Promise<void> => {
@@ -70,7 +72,7 @@ export function createPromptWindow(browser: WindowingBrowser): PromptWindow {
   (windows ?? tabs).onRemoved.addListener(async (id) => {
     if ((await stored()) !== id) return;
     await session.remove(KEY);
-    for (const listener of listeners) listener();
+    closedByPerson();
   });
 
   const openId = async (): Promise<number | undefined> => {
@@ -121,7 +123,7 @@ export function createPromptWindow(browser: WindowingBrowser): PromptWindow {
         if (id !== undefined) await (windows ?? tabs).remove(id);
       }),
     onClosed(listener) {
-      listeners.push(listener);
+      closedByPerson = listener;
     },
   };
 }

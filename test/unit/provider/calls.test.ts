@@ -49,8 +49,8 @@ describe("calls of a page", () => {
     const page = world.page();
     const creating = page.provider.createReliableChannel(PLAIN);
     await world.clock.settle();
-    const { provider } = await world.worker();
-    expect(provider.permissions.prompts()).toMatchObject([
+    const { permissions } = await world.worker();
+    expect(permissions.prompts()).toMatchObject([
       { origin: SITE, channel: { channelId: "room", contentTopic: TOPIC, encryption: "none", profile: "logos" } },
     ]);
     await world.answer("once");

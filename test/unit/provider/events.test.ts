@@ -243,7 +243,7 @@ describe("events", () => {
     listen(channel);
     await world.clock.advance(1);
     const server = page.serverPorts.at(-1);
-    const pushed = () => (server?.posted as BackgroundFrame[]).filter((frame) => frame.type === "push").length;
+    const pushed = () => ((server?.posted ?? []) as BackgroundFrame[]).filter((frame) => frame.type === "push").length;
     const before = pushed();
     page.ports.at(-1)?.freeze();
     await receive(world, ...Array.from({ length: 100 }, (_, i) => i));
@@ -258,7 +258,7 @@ describe("events", () => {
     listen(channel);
     await world.clock.advance(1);
     const server = page.serverPorts.at(-1);
-    const pushed = () => (server?.posted as BackgroundFrame[]).filter((frame) => frame.type === "push").length;
+    const pushed = () => ((server?.posted ?? []) as BackgroundFrame[]).filter((frame) => frame.type === "push").length;
     const before = pushed();
     page.ports.at(-1)?.freeze();
     const { manager } = await world.worker();

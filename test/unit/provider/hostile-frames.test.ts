@@ -220,9 +220,9 @@ describe("who may call", () => {
     ["another extension", { id: "other-extension" }],
   ])("%s is refused, and its port closed", async (_, change) => {
     const world = new World();
-    const { provider } = await world.worker();
+    const { accept } = await world.worker();
     const { client, server } = FakePort.pair(BRIDGE_PORT, sender(change));
-    provider.accept(new HeldPort(server));
+    accept(new HeldPort(server));
     await world.clock.settle();
     expect(client.open).toBe(false);
     expect(server.posted).toEqual([]);
@@ -230,9 +230,9 @@ describe("who may call", () => {
 
   test("a port of an unknown name is closed", async () => {
     const world = new World();
-    const { provider } = await world.worker();
+    const { accept } = await world.worker();
     const { client, server } = FakePort.pair("other", sender({}));
-    provider.accept(new HeldPort(server));
+    accept(new HeldPort(server));
     await world.clock.settle();
     expect(client.open).toBe(false);
   });
@@ -244,7 +244,7 @@ describe("who may call", () => {
     const callId = crypto.randomUUID();
     client.postMessage({ type: "call", callId, retry: false, method: "list", params: {} });
     await world.clock.settle();
-    (await world.worker()).provider.accept(held);
+    (await world.worker()).accept(held);
     await world.clock.settle();
     expect(server.posted.at(-1)).toMatchObject({ type: "answer", callId, error: { code: ErrorCode.Unauthorized } });
   });

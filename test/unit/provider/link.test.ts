@@ -130,7 +130,7 @@ describe("the line between page and background", () => {
     const worker = await world.worker();
     worker.setNetwork("PartiallyConnected");
     worker.setNetwork("PartiallyConnected");
-    await worker.provider.permissions.revoke(SITE);
+    await worker.permissions.revoke(SITE);
     await world.clock.settle();
     expect(told).toEqual([{ bridge: "ready", network: "PartiallyConnected", locked: false }, []]);
   });
@@ -148,7 +148,7 @@ describe("the line between page and background", () => {
     controller.abort();
     expect(await failure).toMatchObject({ name: "AbortError" });
     await world.clock.settle();
-    expect((await world.worker()).provider.permissions.prompts()).toEqual([]);
+    expect((await world.worker()).permissions.prompts()).toEqual([]);
     expect(world.window.open).toBe(false);
   });
 

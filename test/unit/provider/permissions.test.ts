@@ -13,7 +13,7 @@ describe("permissions", () => {
     const connected = other.provider.connect();
     await world.answer("once");
     await connected;
-    expect((await world.worker()).provider.permissions.sites()).toMatchObject([
+    expect((await world.worker()).permissions.sites()).toMatchObject([
       { origin: SITE, state: "granted", lasts: "always" },
       { origin: "https://other.example", state: "granted", lasts: "session" },
     ]);
@@ -44,7 +44,7 @@ describe("permissions", () => {
     const [page, tab] = [world.page(), world.page()];
     const calls = [page.provider.connect(), page.provider.createReliableChannel(PLAIN), tab.provider.connect()];
     await world.clock.settle();
-    expect((await world.worker()).provider.permissions.prompts()).toHaveLength(1);
+    expect((await world.worker()).permissions.prompts()).toHaveLength(1);
     expect(world.window).toMatchObject({ opened: 1, focused: 2 });
     await world.answer("always");
     expect(await Promise.all(calls)).toHaveLength(3);
@@ -110,7 +110,7 @@ describe("permissions", () => {
       retryable: true,
       data: { retryAfterMs: expect.any(Number) },
     });
-    expect((await world.worker()).provider.permissions.sites()).toMatchObject([{ origin: SITE, state: "blocked" }]);
+    expect((await world.worker()).permissions.sites()).toMatchObject([{ origin: SITE, state: "blocked" }]);
     expect(world.window.opened).toBe(3);
     const other = await world.trustedPage("https://other.example");
     expect(await other.provider.permissions()).toHaveLength(3);
@@ -135,7 +135,7 @@ describe("permissions", () => {
     await refuse();
     await refuse();
     expect(await failureOf(page.provider.connect())).toMatchObject({ code: ErrorCode.LimitExceeded });
-    await (await world.worker()).provider.permissions.unblock(SITE);
+    await (await world.worker()).permissions.unblock(SITE);
     await refuse();
   });
 
@@ -150,7 +150,7 @@ describe("permissions", () => {
       message: expect.stringContaining("blocked"),
     });
     expect(world.window.opened).toBe(1);
-    const { permissions } = (await world.worker()).provider;
+    const { permissions } = await world.worker();
     expect(permissions.sites()).toMatchObject([{ origin: SITE, state: "blocked", lasts: "always" }]);
     await permissions.unblock(SITE);
     expect(permissions.sites()).toEqual([]);
@@ -182,7 +182,7 @@ describe("permissions", () => {
     const reasons: string[] = [];
     channel.on("close", ({ reason }) => reasons.push(reason));
     await world.kill();
-    await (await world.worker()).provider.permissions.revoke(SITE);
+    await (await world.worker()).permissions.revoke(SITE);
     await world.recover();
     expect(reasons).toEqual(["revoked"]);
   });
@@ -191,7 +191,7 @@ describe("permissions", () => {
     const world = new World();
     const page = await world.trustedPage();
     await page.provider.createReliableChannel(PLAIN);
-    const { permissions } = (await world.worker()).provider;
+    const { permissions } = await world.worker();
     await permissions.revoke(SITE);
     const call = page.posted.find((frame) => frame.type === "call" && frame.method === "create");
     page.ports.at(-1)?.postMessage({ ...call, retry: true });
@@ -214,14 +214,14 @@ describe("permissions", () => {
     const grants = await page.provider.permissions();
     expect(grants.map(({ scope }) => scope)).toEqual(["channel:create", "channel:send", "channel:receive"]);
     expect(grants[0]?.contentTopics).toEqual([TOPIC, OTHER_TOPIC]);
-    expect((await world.worker()).provider.permissions.sites()).toMatchObject([{ lasts: "always" }]);
+    expect((await world.worker()).permissions.sites()).toMatchObject([{ lasts: "always" }]);
     await page.provider.createReliableChannel({ ...PLAIN, channelId: "second room" });
     expect(world.window.opened).toBe(2);
   });
 
   test("an answer to a prompt that is no longer open says so", async () => {
     const world = new World();
-    const { permissions } = (await world.worker()).provider;
+    const { permissions } = await world.worker();
     expect(await permissions.answer("no prompt", "always")).toMatchObject({
       ok: false,
       error: expect.stringMatching(/no longer/),

@@ -79,8 +79,8 @@ describe("death of the worker in the middle of a call", () => {
     await world.clock.settle();
     await world.kill();
     await world.recover();
-    const { provider } = await world.worker();
-    expect(provider.permissions.prompts()).toHaveLength(1);
+    const { permissions } = await world.worker();
+    expect(permissions.prompts()).toHaveLength(1);
     await world.answer("always");
     expect((await connected).grants).toHaveLength(3);
     expect(world.window.opened).toBe(1);
@@ -100,8 +100,8 @@ describe("death of the worker in the middle of a call", () => {
       await world.answer(decision);
       await world.recover();
       expect(await failure).toMatchObject({ code });
-      const { provider } = await world.worker();
-      expect(provider.permissions.prompts()).toEqual([]);
+      const { permissions } = await world.worker();
+      expect(permissions.prompts()).toEqual([]);
     },
   );
 

@@ -5,12 +5,14 @@ import { Journal } from "../../../src/common/table.ts";
 import { Transactor } from "../../../src/common/transactor.ts";
 import type { NetworkConfig } from "../../../src/messaging/network-config.ts";
 import { bridge } from "../../../src/provider/bridge.ts";
+import { CallResults } from "../../../src/provider/call-results.ts";
 import type { BackgroundFrame, LinkFrame, PageFrame, ResetFrame } from "../../../src/provider/frames.ts";
 import { createPageClient } from "../../../src/provider/page-client.ts";
-import type { PromptWindow } from "../../../src/provider/permissions.ts";
-import { createProvider, type Provider } from "../../../src/provider/provider.ts";
+import { Permissions, type PromptWindow } from "../../../src/provider/permissions.ts";
 import type { ReliableChannelProvider } from "../../../src/provider/provider-api.ts";
 import { HeldPort } from "../../../src/provider/runtime-port.ts";
+import { createProviderServer } from "../../../src/provider/server.ts";
+import { type NetworkControl, UiServer } from "../../../src/provider/ui-server.ts";
 import type { PromptDecision, UiSnapshot } from "../../../src/ui/background-api.ts";
 import { UI_PORT } from "../../../src/ui/background-api.ts";
 import { FakeChannelManager } from "../../support/fake-channel-manager.ts";
@@ -26,7 +28,8 @@ export const TOPIC = "/test/1/chat/proto";
 /** One life of the background. */
 export interface Worker {
   readonly manager: FakeChannelManager;
-  readonly provider: Provider;
+  readonly permissions: Permissions;
+  accept(port: HeldPort): void;
   setNetwork(status: ConnectionStatus): void;
 }
 
@@ -123,7 +126,7 @@ export class World {
     }
     this.#ports.push(server);
     const held = new HeldPort(server);
-    void this.worker().then(({ provider }) => provider.accept(held));
+    void this.worker().then(({ accept }) => accept(held));
   }
 
   /** A port of the popup, and the frames that arrive at it. */
@@ -148,11 +151,11 @@ export class World {
 
   /** The person answers the oldest open prompt. */
   async answer(decision: PromptDecision): Promise<void> {
-    const { provider } = await this.worker();
+    const { permissions } = await this.worker();
     await this.clock.settle();
-    const [prompt] = provider.permissions.prompts();
+    const [prompt] = permissions.prompts();
     if (!prompt) throw new Error("no prompt is open");
-    await provider.permissions.answer(prompt.id, decision);
+    await permissions.answer(prompt.id, decision);
     await this.clock.settle();
   }
 
@@ -193,35 +196,38 @@ export class World {
         this.#onWindowClosed = listener;
       },
     };
-    const provider = await createProvider({
-      manager,
-      journal,
-      transactor,
-      storage,
-      clock,
-      promptWindow,
-      browserSession: this.browserSession,
-      network: {
-        status: () => status,
-        peers: () => ({ lightpush: 1, filter: 1, store: 1 }),
-        config: () => this.#config,
-        setConfig: async (config) => {
-          this.#config = config;
-          return ok(undefined);
-        },
-        listen: (listener) => {
-          listeners.add(listener);
-          return () => listeners.delete(listener);
-        },
+    const network: NetworkControl = {
+      status: () => status,
+      peers: () => ({ lightpush: 1, filter: 1, store: 1 }),
+      config: () => this.#config,
+      setConfig: async (config) => {
+        this.#config = config;
+        return ok(undefined);
       },
-      version: "0.0.0",
-      extensionId: EXTENSION_ID,
-      extensionUrl: EXTENSION_URL,
+      listen: (listener) => {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+    };
+    const rows = { journal, transactor, storage, clock };
+    const extension = { extensionId: EXTENSION_ID, extensionUrl: EXTENSION_URL, version: "0.0.0" };
+    const results = new CallResults(rows);
+    const permissions = await Permissions.load({
+      ...rows,
+      results,
+      window: promptWindow,
+      browserSession: this.browserSession,
       newId: () => crypto.randomUUID(),
     });
+    const pages = await createProviderServer({ manager, permissions, results, network, clock, ...extension });
+    const ui = new UiServer({ manager, permissions, network, clock, ...extension });
+    await permissions.resume();
     return {
       manager,
-      provider,
+      permissions,
+      accept: (port) => {
+        if (!pages.accept(port) && !ui.accept(port)) port.close();
+      },
       setNetwork: (next) => {
         status = next;
         for (const listener of listeners) listener();

@@ -40,7 +40,7 @@ const report = (project) => join(ROOT, ".output", "test-results", `${project}.js
 
 /** @type {readonly Suite[]} */
 const SUITES = [
-  { name: "format and lint", command: "biome", args: ["ci", "--error-on-warnings", "."] },
+  { name: "format and lint", command: "biome", args: ["check", "--error-on-warnings", "."] },
   { name: "generated types", command: "wxt", args: ["prepare"] },
   { name: "types", command: "tsc", args: ["--noEmit"] },
   { name: "types of components", command: "svelte-check", args: ["--tsconfig", "tsconfig.json", "--fail-on-warnings"] },
@@ -100,6 +100,8 @@ await runMain(async () => {
   await ensureInstalled();
   const env = {
     ...process.env,
+    // Colours are for a person who watches, not for a log that somebody reads or a program counts in.
+    ...(process.stdout.isTTY ? {} : { NO_COLOR: "1", FORCE_COLOR: undefined }),
     PATH: `${join(ROOT, "node_modules", ".bin")}:${process.env["PATH"] ?? ""}`,
     CHROMIUM_PATH: await ensureChromium(),
     FIREFOX_PATH: await ensureFirefox(),

@@ -27,15 +27,23 @@ function fail(reason: string): never {
 }
 
 const nodes = wholeNumber("nodes", values.nodes, 1, 16);
+const port = wholeNumber("port", values.port, 0, 65_536 - nodes);
 const network = await startLocalNetwork({
-  port: wholeNumber("port", values.port, 0, 65_535 - nodes),
+  port,
   clusterId: wholeNumber("cluster", values.cluster, 0, 65_535),
   shards: wholeNumber("shards", values.shards, 1, 1_024),
   nodes,
   limits: values.limits ? "real" : "none",
   // The same addresses at every start, so that a client can be configured once.
   identitySeed: "local-waku-network",
-}).catch((reason: unknown) => fail(`The local Waku network could not start: ${reasonOf(reason)}`));
+}).catch((reason: unknown) => {
+  const words = reasonOf(reason);
+  fail(
+    words.includes("EADDRINUSE")
+      ? `The local Waku network could not start: port ${port} or one of the ${nodes - 1} after it is taken. --port takes another.`
+      : `The local Waku network could not start: ${words}`,
+  );
+});
 
 for (const address of network.multiaddrs) process.stdout.write(`${address}\n`);
 process.stdout.write(

@@ -1,5 +1,6 @@
 import type { Connection, Libp2p } from "@libp2p/interface";
-import { FrameReader, frame } from "./frames.ts";
+import { lengthPrefixed } from "../../src/messaging/length-prefix.ts";
+import { FrameStream } from "./frames.ts";
 import type { Metadata } from "./metadata.ts";
 import { CODEC } from "./protocols.ts";
 
@@ -19,24 +20,24 @@ export function applyConnectionPolicy(libp2p: Libp2p, policy: ConnectionPolicy):
     if (connection.direction !== "inbound") return;
     if (hasOtherConnection(libp2p, connection)) return drop(connection);
     if (policy.limitAddresses) dropOldest(libp2p, policy);
-    askMetadata(connection).then(
+    askMetadata(connection, policy.metadata).then(
       (response) => {
         if (!policy.metadata.fits(response)) drop(connection);
       },
       // A peer that does not speak the protocol is no peer of this network.
       () => drop(connection),
     );
-
-    async function askMetadata(asked: Connection): Promise<Uint8Array> {
-      const stream = await asked.newStream(CODEC.metadata);
-      await stream.sink([frame(policy.metadata.own())]);
-      const reader = new FrameReader(stream.source);
-      const response = await reader.next();
-      if (response === undefined) throw new Error("no metadata");
-      await reader.drain();
-      return response;
-    }
   });
+}
+
+async function askMetadata(connection: Connection, metadata: Metadata): Promise<Uint8Array> {
+  const stream = await connection.newStream(CODEC.metadata);
+  await stream.sink([lengthPrefixed(metadata.own())]);
+  const reader = new FrameStream(stream.source);
+  const response = await reader.next();
+  if (response === undefined) throw new Error("no metadata");
+  await reader.drain();
+  return response;
 }
 
 /** One connection a peer: a second one is dropped, the first one stays. */

@@ -20,7 +20,7 @@ export type PushFault =
   | { readonly kind: "delay"; readonly ms: number }
   /** Pushes each message this many times. */
   | { readonly kind: "duplicate"; readonly copies: number }
-  /** Gathers this many pushes of a peer, then sends them newest first. */
+  /** Gathers this many pushes of a peer, or what came until the fault is cleared, then sends them newest first. */
   | { readonly kind: "reorder"; readonly window: number };
 
 interface Switched<T> {
@@ -33,6 +33,7 @@ export class Faults {
   readonly #requests = new Map<ServiceName, Switched<Fault>>();
   #pushes: Switched<PushFault> | undefined;
   #released: (() => void)[] = [];
+  #awaited: { readonly service: ServiceName; readonly resolve: () => void }[] = [];
 
   /** Publishes to nobody and hears nobody, as a node without relay peers: lightpush answers 505. */
   noRelayPeers = false;
@@ -69,11 +70,19 @@ export class Faults {
     return new Promise((resolve) => this.#released.push(resolve));
   }
 
+  /** Resolves when the next request of `service` has met its fault. */
+  struck(service: ServiceName): Promise<void> {
+    return new Promise((resolve) => this.#awaited.push({ service, resolve }));
+  }
+
   /** The fault of the request that has just arrived. */
   takeRequest(service: ServiceName): Fault | undefined {
     const switched = this.#requests.get(service);
     if (switched === undefined) return undefined;
     if (--switched.left <= 0) this.#requests.delete(service);
+    const awaited = this.#awaited.filter((each) => each.service === service);
+    this.#awaited = this.#awaited.filter((each) => each.service !== service);
+    for (const { resolve } of awaited) resolve();
     return switched.fault;
   }
 

@@ -1,5 +1,5 @@
 import type { Connection, Stream } from "@libp2p/interface";
-import { frame } from "./frames.ts";
+import { lengthPrefixed } from "../../src/messaging/length-prefix.ts";
 import { CODEC } from "./protocols.ts";
 
 interface Queued {
@@ -11,13 +11,15 @@ interface Queued {
 export class PushStream {
   readonly #queue: Queued[] = [];
   #wake: (() => void) | undefined;
+  readonly #onClose: () => void;
   #closed = false;
 
-  static async open(connection: Connection): Promise<PushStream> {
-    return new PushStream(await connection.newStream(CODEC.filterPush));
+  static async open(connection: Connection, onClose: () => void): Promise<PushStream> {
+    return new PushStream(await connection.newStream(CODEC.filterPush), onClose);
   }
 
-  private constructor(stream: Stream) {
+  private constructor(stream: Stream, onClose: () => void) {
+    this.#onClose = onClose;
     stream.sink(this.#frames()).then(
       () => this.#close(),
       () => this.#close(),
@@ -33,7 +35,7 @@ export class PushStream {
   write(push: Uint8Array): Promise<void> {
     if (this.#closed) return Promise.resolve();
     return new Promise((written) => {
-      this.#queue.push({ bytes: frame(push), written });
+      this.#queue.push({ bytes: lengthPrefixed(push), written });
       this.#wake?.();
     });
   }
@@ -53,7 +55,9 @@ export class PushStream {
   }
 
   #close(): void {
+    if (this.#closed) return;
     this.#closed = true;
+    this.#onClose();
     for (const { written } of this.#queue.splice(0)) written();
     this.#wake?.();
   }

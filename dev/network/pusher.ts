@@ -32,15 +32,18 @@ export class Pusher {
         for (let copy = 0; copy < fault.copies; copy++) await this.#send(libp2p, peer, push);
         return;
       case "reorder": {
-        const held = [...(this.#held.get(peer) ?? []), push];
-        if (held.length < fault.window) {
-          this.#held.set(peer, held);
-          return;
-        }
-        this.#held.delete(peer);
-        for (const each of held.toReversed()) await this.#send(libp2p, peer, each);
+        const held = this.#held.get(peer) ?? [];
+        if (held.length === 0) void this.#faults.cleared().then(() => this.#release(libp2p, peer));
+        this.#held.set(peer, [...held, push]);
+        if (held.length + 1 >= fault.window) await this.#release(libp2p, peer);
       }
     }
+  }
+
+  async #release(libp2p: Libp2p, peer: string): Promise<void> {
+    const held = this.#held.get(peer) ?? [];
+    this.#held.delete(peer);
+    for (const push of held.toReversed()) await this.#send(libp2p, peer, push);
   }
 
   async #send(libp2p: Libp2p, peer: string, push: Uint8Array): Promise<void> {
@@ -49,7 +52,8 @@ export class Pusher {
       .find(({ remotePeer, status }) => status === "open" && remotePeer.toString() === peer);
     // What cannot be pushed is gone: the store has it.
     if (connection === undefined) return;
-    const opening = this.#streams.get(connection) ?? PushStream.open(connection);
+    const opening =
+      this.#streams.get(connection) ?? PushStream.open(connection, () => this.#streams.delete(connection));
     this.#streams.set(connection, opening);
     let cancel = (): void => {};
     const impatience = new Promise<void>((resolve) => {

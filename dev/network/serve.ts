@@ -1,7 +1,8 @@
 import type { IncomingStreamData, Stream, StreamHandler } from "@libp2p/interface";
 import type { Clock } from "../../src/common/clock.ts";
+import { lengthPrefixed } from "../../src/messaging/length-prefix.ts";
 import type { Fault, Faults } from "./faults.ts";
-import { FrameReader, frame } from "./frames.ts";
+import { FrameStream } from "./frames.ts";
 import type { Answer, Protocol } from "./protocols.ts";
 import { NO_REQUEST_ID } from "./protocols.ts";
 import type { RateLimiter } from "./rate-limit.ts";
@@ -24,7 +25,7 @@ export function serve(protocol: Protocol, context: ServeContext): StreamHandler 
   const rejected = new WeakMap<object, number>();
   return async ({ stream, connection }) => {
     const peer = connection.remotePeer.toString();
-    const reader = new FrameReader(stream.source);
+    const reader = new FrameStream(stream.source);
     try {
       if (context.limiter.admit(peer, context.clock.now())) {
         await respond(protocol, context, peer, stream, reader);
@@ -46,7 +47,7 @@ async function respond(
   context: ServeContext,
   peer: string,
   stream: Stream,
-  reader: FrameReader,
+  reader: FrameStream,
 ): Promise<void> {
   const request = await reader.next();
   if (request === undefined) return stream.closeWrite();
@@ -58,7 +59,7 @@ async function respond(
     if (fault?.kind === "cut") stream.abort(new Error("cut"));
     return stream.closeWrite();
   }
-  if (fault?.kind === "cut") return cut(stream, frame(answer.bytes));
+  if (fault?.kind === "cut") return cut(stream, lengthPrefixed(answer.bytes));
   await send(stream, answer.bytes);
 }
 
@@ -92,7 +93,7 @@ async function answerTo(
 }
 
 async function send(stream: Stream, bytes: Uint8Array): Promise<void> {
-  await stream.sink([frame(bytes)]);
+  await stream.sink([lengthPrefixed(bytes)]);
 }
 
 /** Half of the answer, then the end of the stream without its other half. */

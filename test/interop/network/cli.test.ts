@@ -63,12 +63,20 @@ describe("npm run network", () => {
     expect(await end(second, "SIGTERM")).toBe(0);
   });
 
-  test("says what is wrong with its arguments", async () => {
-    const child = spawn(process.execPath, [CLI, "--port", "nowhere"], { stdio: ["ignore", "pipe", "pipe"] });
-    const lines = createInterface({ input: child.stderr });
-    const exit = once(child, "exit");
-    const [line] = await once(lines, "line");
-    expect(line).toBe('--port takes a whole number from 0 to 65533, not "nowhere"');
-    expect((await exit)[0]).toBe(1);
+  test("says what is wrong with its arguments, and when its port is taken", async () => {
+    expect(await complaint("--port", "nowhere")).toBe('--port takes a whole number from 0 to 65534, not "nowhere"');
+    const first = await run("--port", "0", "--nodes", "1");
+    const port = first.addresses[0]?.split("/")[4] ?? "";
+    expect(await complaint("--port", port, "--nodes", "1")).toContain(`port ${port} `);
   });
 });
+
+/** What a run that fails says. */
+async function complaint(...args: string[]): Promise<string> {
+  const child = spawn(process.execPath, [CLI, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const exit = once(child, "exit");
+  const lines: string[] = [];
+  for await (const line of createInterface({ input: child.stderr })) lines.push(line);
+  expect((await exit)[0]).toBe(1);
+  return lines.join("\n");
+}

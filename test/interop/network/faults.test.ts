@@ -5,12 +5,12 @@ import { startLocalNetwork } from "../../../dev/network/local-network.ts";
 import { CODEC } from "../../../dev/network/protocols.ts";
 import type { ServiceNode } from "../../../dev/network/service-node.ts";
 import { toHex, utf8 } from "../../../src/common/bytes.ts";
+import { VirtualClock } from "../../support/virtual-clock.ts";
 import { RawClient } from "./raw-client.ts";
-import { SettableClock } from "./settable-clock.ts";
 
 const SHARD = "/waku/2/rs/42/0";
 const TOPIC = "/faults/1/topic/proto";
-const clock = new SettableClock();
+const clock = new VirtualClock();
 
 let network: LocalNetwork;
 let node: ServiceNode;
@@ -40,9 +40,8 @@ let messages = 0;
 
 /** A message that no other test has sent, and its push. */
 function send() {
-  clock.advance(1);
   const text = `message ${++messages}`;
-  const message = { contentTopic: TOPIC, payload: utf8(text), timestamp: BigInt(clock.now()) * 1_000_000n };
+  const message = { contentTopic: TOPIC, payload: utf8(text), timestamp: BigInt(clock.now() + messages) * 1_000_000n };
   return { text, answer: client.lightpush(connection, message, SHARD) };
 }
 
@@ -78,15 +77,12 @@ describe("faults of requests", () => {
     for (const processed of [false, true]) {
       node.faults.set("lightpush", { kind: "drop", processed }, 1);
       const seen = node.requests.next("lightpush");
-      const stream = await connection.newStream(CODEC.lightpush);
       const dropped = send();
       expect((await seen).statusCode).toBeUndefined();
       expect(isArchived(dropped.text)).toBe(processed);
-      stream.abort(new Error("enough"));
-      // The stream stays open: only the client ends it.
-      for (const open of connection.streams.filter(({ protocol }) => protocol === CODEC.lightpush)) {
-        open.abort(new Error("enough"));
-      }
+      // The node leaves the stream open: it is the client that gives up.
+      const [open] = connection.streams.filter(({ protocol }) => protocol === CODEC.lightpush);
+      open?.abort(new Error("no patience left"));
       await expect(dropped.answer).rejects.toThrow();
     }
   });
@@ -102,16 +98,20 @@ describe("faults of requests", () => {
 
   test("delay: the work is done later", async () => {
     node.faults.set("lightpush", { kind: "delay", ms: 30 }, 1);
+    const struck = node.faults.struck("lightpush");
     const slow = send();
-    const fast = await send().answer;
-    expect(fast.statusCode).toBe(200);
+    await struck;
+    expect((await send().answer).statusCode).toBe(200);
     expect(isArchived(slow.text)).toBe(false);
+    await clock.advance(30);
     expect((await slow.answer).statusCode).toBe(200);
   });
 
   test("hold: stands still until it is cleared", async () => {
     node.faults.set("lightpush", { kind: "hold" }, 1);
+    const struck = node.faults.struck("lightpush");
     const held = send();
+    await struck;
     expect((await send().answer).statusCode).toBe(200);
     expect(isArchived(held.text)).toBe(false);
     node.faults.clear();
@@ -198,12 +198,41 @@ describe("faults of pushes", () => {
     expect(pushed().slice(-3)).toEqual(texts.toReversed());
   });
 
+  test("reorder: what was gathered goes out when the fault is cleared", async () => {
+    node.faults.setPushes({ kind: "reorder", window: 10 });
+    const [first, second] = [send(), send()];
+    await Promise.all([first.answer, second.answer]);
+    expect(pushed()).not.toContain(first.text);
+    node.faults.clear();
+    await client.pushed.until(1, ({ message }) => new TextDecoder().decode(message.payload) === first.text);
+    expect(pushed().slice(-2)).toEqual([second.text, first.text]);
+  });
+
+  test("a client that resets its push stream is pushed to on a new one", async () => {
+    const before = send();
+    const [{ streamId } = { streamId: "" }] = await client.pushed.until(
+      1,
+      ({ message }) => new TextDecoder().decode(message.payload) === before.text,
+    );
+    connection.streams.find(({ id }) => id === streamId)?.abort(new Error("reset"));
+    // The reset travels before this request does.
+    await client.filter(connection, "SUBSCRIBER_PING");
+    const after = send();
+    const [next] = await client.pushed.until(
+      1,
+      ({ message }) => new TextDecoder().decode(message.payload) === after.text,
+    );
+    expect(next?.streamId).not.toBe(streamId);
+  });
+
   test("delay: others overtake it", async () => {
     node.faults.setPushes({ kind: "delay", ms: 30 }, 1);
     const slow = send();
     await slow.answer;
     const fast = send();
     await fast.answer;
+    expect(pushed()).not.toContain(slow.text);
+    await clock.advance(30);
     await client.pushed.until(1, ({ message }) => new TextDecoder().decode(message.payload) === slow.text);
     expect(pushed().slice(-2)).toEqual([fast.text, slow.text]);
   });

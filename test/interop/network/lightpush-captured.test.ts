@@ -10,7 +10,8 @@
  * | `rateLimit.two_peers_at_once`, `mplex_flood_small`, `*_large_bodies`, `until_first_429…` | the same bucket as the runs that are replayed, over tens of seconds of wall time |
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { FrameReader } from "../../../dev/network/frames.ts";
+import { FrameStream } from "../../../dev/network/frames.ts";
+
 import type { LocalNetwork } from "../../../dev/network/local-network.ts";
 import { startLocalNetwork } from "../../../dev/network/local-network.ts";
 import { CODEC } from "../../../dev/network/protocols.ts";
@@ -273,7 +274,7 @@ describe("lightpush, captured: rate limits", () => {
     const refused = await client.lightpush(connection, message("one more"), undefined, requestId);
     expect(capturedForm(refused, requestId)).toEqual(expectedForm(captured.requestAfterwards));
     const last = streams.at(-1);
-    const lastRead = last && (await new FrameReader(last.source).next());
+    const lastRead = last && (await new FrameStream(last.source).next());
     expect(lastRead && toHex(Uint8Array.of(lastRead.length, ...lastRead))).toBe(captured.lastStreamRead);
     const rejected = network.nodes[0]?.requests.of("lightpush").filter(({ statusCode }) => statusCode === 429).length;
     // Those of the open streams, and the request afterwards.

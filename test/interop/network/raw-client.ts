@@ -12,8 +12,9 @@ import { webSockets } from "@libp2p/websockets";
 import { multiaddr } from "@multiformats/multiaddr";
 import { proto_filter_v2, proto_lightpush, proto_metadata, proto_store, type WakuMessage } from "@waku/proto";
 import { createLibp2p } from "libp2p";
-import { FrameReader, frame } from "../../../dev/network/frames.ts";
+import { FrameStream } from "../../../dev/network/frames.ts";
 import { CODEC } from "../../../dev/network/protocols.ts";
+import { lengthPrefixed } from "../../../src/messaging/length-prefix.ts";
 import { Inbox } from "./inbox.ts";
 
 export type Muxer = "yamux" | "mplex";
@@ -99,8 +100,8 @@ export class RawClient {
   /** The first frame of the answer, or `undefined` where the stream ended without one. Throws where it was reset. */
   async ask(connection: Connection, codec: string, request: Uint8Array): Promise<Uint8Array | undefined> {
     const stream = await connection.newStream(codec, { maxOutboundStreams: 2_000 });
-    const reader = new FrameReader(stream.source);
-    const [answer] = await Promise.all([reader.next(), stream.sink([frame(request)])]);
+    const reader = new FrameStream(stream.source);
+    const [answer] = await Promise.all([reader.next(), stream.sink([lengthPrefixed(request)])]);
     await reader.drain();
     return answer;
   }
@@ -149,7 +150,7 @@ export class RawClient {
   }
 
   async #takePushes(stream: Stream): Promise<void> {
-    const reader = new FrameReader(stream.source);
+    const reader = new FrameStream(stream.source);
     try {
       for (let push = await reader.next(); push !== undefined; push = await reader.next()) {
         const { pubsubTopic, wakuMessage } = proto_filter_v2.MessagePush.decode(push);
@@ -162,11 +163,11 @@ export class RawClient {
   }
 
   async #answerMetadata(stream: Stream, own: Uint8Array): Promise<void> {
-    const reader = new FrameReader(stream.source);
+    const reader = new FrameStream(stream.source);
     try {
       const asked = await reader.next();
       if (asked !== undefined) this.metadataAsked.add(asked);
-      await stream.sink([frame(own)]);
+      await stream.sink([lengthPrefixed(own)]);
       await reader.drain();
     } catch {
       // The connection is gone.

@@ -245,7 +245,9 @@ describe("lightpush", () => {
       ).statusCode;
     expect(await send("before")).toBe(200);
     node?.faults.set("lightpush", { kind: "hold" });
+    const paused = node?.faults.struck("lightpush");
     const held = send("paused");
+    await paused;
     node?.faults.clear();
     expect(await held).toBe(200);
     await node?.stop();

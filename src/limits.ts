@@ -107,6 +107,8 @@ export const LIMITS = {
     /** Milliseconds of being online within which a send must propagate, and then be confirmed. */
     sendWindowMs: 60 * SECOND,
     storeWindowMs: 60 * SECOND,
+    /** Milliseconds between two readings of the time online. A gap of more than twice that was sleep, and counts as that. */
+    onlineStepMs: 5 * SECOND,
     /** Milliseconds for which retries carry the same timestamp: store nodes refuse more than 20 s of skew. */
     restampMs: 15 * SECOND,
     /** Milliseconds from propagation to the first look in a store, and between looks for the same hash. */

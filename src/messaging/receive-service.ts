@@ -85,7 +85,7 @@ export class ReceiveService {
 
   async subscribe(contentTopic: string, pubsubTopic: string): Promise<void> {
     if (this.#topics.has(contentTopic)) return;
-    this.#topics.set(contentTopic, {
+    const topic: Topic = {
       contentTopic,
       pubsubTopic,
       intake: new TopicIntake((message) => this.#teller.tell(contentTopic, { type: "received", message })),
@@ -93,11 +93,14 @@ export class ReceiveService {
       again: false,
       served: 0,
       cancelTimer: undefined,
-    });
+    };
+    this.#topics.set(contentTopic, topic);
     if (!this.#tables.topics.has(contentTopic)) {
       const at = this.#clock.now() - LIMITS.messaging.catchUpNewTopicMs;
       await this.#transactor.run(() => this.#tables.topics.put(contentTopic, { at }));
     }
+    // It may have been unsubscribed meanwhile.
+    if (this.#topics.get(contentTopic) !== topic) return;
     this.#filter.add(contentTopic, pubsubTopic);
     this.#look(contentTopic);
     this.#onHealth();
@@ -213,23 +216,23 @@ export class ReceiveService {
   /** Whether everything up to now was handled. A store that fails hands over to the next one that did not lately. */
   async #catchUp(topic: Topic): Promise<boolean> {
     const now = this.#clock.now();
-    const stores = this.#storeHealth.order(this.#nodes.peers("store", topic.pubsubTopic), now);
-    const [first, ...others] = stores;
-    for (const store of first === undefined
-      ? []
-      : [first, ...others.filter((other) => this.#storeHealth.healthy(other, now))]) {
-      if (await this.#catchUpFrom(store, topic, now)) return true;
+    const [first, ...others] = this.#storeHealth.order(this.#nodes.peers("store", topic.pubsubTopic), now);
+    if (first === undefined) return false;
+    for (const store of [first, ...others.filter((other) => this.#storeHealth.healthy(other, now))]) {
+      const result = await this.#catchUpFrom(store, topic, now);
+      if (result.ok) this.#storeHealth.answered(store);
+      if (result.ok || result.error === "listener") return result.ok;
+      this.#storeHealth.failed(store, this.#clock.now());
       if (!this.#running || this.#topics.get(topic.contentTopic) !== topic) return false;
     }
     return false;
   }
 
-  async #catchUpFrom(store: PeerName, topic: Topic, now: number): Promise<boolean> {
+  #catchUpFrom(store: PeerName, topic: Topic, now: number): ReturnType<typeof catchUp> {
     const { contentTopic, pubsubTopic } = topic;
-    const row = this.#tables.topics.get(contentTopic);
-    if (!row) return false;
+    const at = this.#tables.topics.get(contentTopic)?.at ?? now;
     const overlap = LIMITS.messaging.catchUpOverlapMs;
-    const result = await catchUp(
+    return catchUp(
       {
         nodes: this.#nodes,
         store,
@@ -242,13 +245,10 @@ export class ReceiveService {
         },
         progress: (at) => this.#progress(contentTopic, Math.min(at, now)),
       },
-      row.at - overlap,
+      at - overlap,
       // Senders' clocks may be ahead as far as stores accept it.
       now + overlap,
     );
-    if (result.ok) this.#storeHealth.answered(store);
-    else this.#storeHealth.failed(store, this.#clock.now());
-    return result.ok;
   }
 
   async #progress(contentTopic: string, at: number): Promise<void> {

@@ -202,6 +202,9 @@ export class SendService {
       );
     }
     this.#askStores(now);
+    // While windows run, their clock is read often enough to tell time online from sleep.
+    if (this.#attempts.size > 0 && this.#nodes.peers("lightpush").length > 0)
+      wakeAt = Math.min(wakeAt, now + LIMITS.messaging.onlineStepMs);
     if (wakeAt < Number.POSITIVE_INFINITY)
       this.#cancelTimer = this.#clock.after(Math.max(0, wakeAt - now), () => this.step());
   }

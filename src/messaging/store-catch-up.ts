@@ -22,10 +22,13 @@ export interface CatchUp {
   readonly progress: (at: number) => Promise<void>;
 }
 
+/** Why a walk ended early: the store failed, or the listener could not take a message yet. */
+export type CatchUpError = "store" | "listener";
+
 const STORE_OK = 200;
 
 /** Walks from `from` to `to` (milliseconds, inclusive). An error leaves the walk where `progress` last was. */
-export async function catchUp(parts: CatchUp, from: number, to: number): Promise<Result<void>> {
+export async function catchUp(parts: CatchUp, from: number, to: number): Promise<Result<void, CatchUpError>> {
   for (let start = from; start <= to; start += LIMITS.messaging.catchUpWindowMs) {
     const end = Math.min(to, start + LIMITS.messaging.catchUpWindowMs);
     const walked = await walkWindow(parts, start, end);
@@ -35,7 +38,7 @@ export async function catchUp(parts: CatchUp, from: number, to: number): Promise
   return ok(undefined);
 }
 
-async function walkWindow(parts: CatchUp, from: number, to: number): Promise<Result<void>> {
+async function walkWindow(parts: CatchUp, from: number, to: number): Promise<Result<void, CatchUpError>> {
   const { pubsubTopic, contentTopic } = parts;
   const topic = { pubsubTopic, contentTopic, from, to };
   let cursor: StoreAnswer["cursor"];
@@ -53,7 +56,7 @@ async function walkWindow(parts: CatchUp, from: number, to: number): Promise<Res
 }
 
 /** Fetches and hands over messages by hash; the value is the newest timestamp among them, or 0. */
-async function fetch(parts: CatchUp, hashes: readonly MessageHash[]): Promise<Result<number>> {
+async function fetch(parts: CatchUp, hashes: readonly MessageHash[]): Promise<Result<number, CatchUpError>> {
   let newest = 0;
   for (let i = 0; i < hashes.length; i += LIMITS.messaging.storeFetch) {
     const wanted = hashes.slice(i, i + LIMITS.messaging.storeFetch);
@@ -62,19 +65,19 @@ async function fetch(parts: CatchUp, hashes: readonly MessageHash[]): Promise<Re
     const found = new Map(answer.value.messages.map(({ hash, message }) => [hash, message]));
     for (const hash of wanted) {
       const message = found.get(hash);
-      if (!message) return err("a store node does not return what it lists");
+      // A store that does not return what it lists.
+      if (!message) return err("store");
       // What does not hash to its own name was made up or damaged on the way, and is nobody's message.
       if (message.contentTopic !== parts.contentTopic) continue;
       if (toHex(messageHash(parts.pubsubTopic, message)) !== hash) continue;
-      if (!(await parts.take(hash, message))) return err("a message could not be handled");
+      if (!(await parts.take(hash, message))) return err("listener");
       newest = Math.max(newest, milliseconds(message.timestamp));
     }
   }
   return ok(newest);
 }
 
-async function query(parts: CatchUp, storeQuery: StoreQuery): Promise<Result<StoreAnswer>> {
+async function query(parts: CatchUp, storeQuery: StoreQuery): Promise<Result<StoreAnswer, CatchUpError>> {
   const answer = await parts.nodes.storeQuery(parts.store, storeQuery);
-  if (!answer.ok) return answer;
-  return answer.value.status === STORE_OK ? answer : err(answer.value.statusText || `status ${answer.value.status}`);
+  return answer.ok && answer.value.status === STORE_OK ? answer : err("store");
 }

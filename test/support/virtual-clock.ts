@@ -29,6 +29,11 @@ export class VirtualClock implements Clock {
     return this.#timers.size;
   }
 
+  /** When the earliest timer fires, milliseconds since the Unix epoch. */
+  get next(): number | undefined {
+    return this.#earliest()?.at;
+  }
+
   /** Lets everything that is already possible happen, without any time passing. */
   async settle(): Promise<void> {
     await settle();

@@ -1,10 +1,13 @@
+import { multiaddr } from "@multiformats/multiaddr";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type LocalNetwork, startLocalNetwork } from "../../../dev/network/local-network.ts";
 import type { ServiceNode } from "../../../dev/network/service-node.ts";
 import { EMPTY, utf8 } from "../../../src/common/bytes.ts";
 import { LIMITS } from "../../../src/limits.ts";
+import { currentIdentity } from "../../../src/messaging/node-identity.ts";
 import { nanoseconds } from "../../../src/messaging/waku-message.ts";
 import { encodedBytes } from "../../../src/messaging/waku-message-codec.ts";
+import { createWakuNode } from "../../../src/messaging/waku-node.ts";
 import { MemoryStorage } from "../../support/memory-storage.ts";
 import { WakuClient } from "./waku-client.ts";
 
@@ -181,6 +184,34 @@ describe("a service node fails", () => {
     for (const each of network.nodes) each.faults.clear("store");
     await bob.until(() => bob.received().length === 1);
     expect(bob.received()).toEqual(["kept"]);
+  });
+});
+
+describe("the node", () => {
+  test("yamux is what is spoken, and addresses without a peer id are enough", async () => {
+    const bootstrap = network.multiaddrs.map((address) => address.replace(/\/p2p\/.*$/, ""));
+    const { privateKey } = await currentIdentity(undefined, Date.now());
+    const waku = await createWakuNode({ name: "local", clusterId: 42, shards: 8, bootstrap }, privateKey);
+    await waku.start();
+    const connection = await waku.libp2p.dial(multiaddr(bootstrap[0]));
+    expect(connection.multiplexer).toBe("/yamux/1.0.0");
+    await waku.stop();
+    const alice = await client(undefined, { ...network, multiaddrs: bootstrap });
+    await alice.until(() => alice.client.connectionStatus() === "Connected");
+    await node(1).disconnect();
+    await alice.until(() => alice.client.connectionStatus() === "PartiallyConnected");
+    await alice.until(() => alice.client.connectionStatus() === "Connected");
+  });
+
+  test("a service that a node does not offer is not used, and is once a reconnect tells that it does", async () => {
+    await node(0).withdraw("store");
+    const alice = await client();
+    await alice.until(() => alice.client.peers().lightpush === 2);
+    expect(alice.client.peers()).toEqual({ lightpush: 2, filter: 2, store: 1 });
+    expect(alice.client.connectionStatus()).toBe("PartiallyConnected");
+    await node(0).offer("store");
+    await node(0).disconnect();
+    await alice.until(() => alice.client.connectionStatus() === "Connected");
   });
 });
 

@@ -276,6 +276,34 @@ describe("catch-up", () => {
     );
   });
 
+  test("R09 a store that fails hands over to the next one at once; a listener that refuses does not", async () => {
+    const b = await bench();
+    const [first, second] = [b.network.node("a", ["store"]), b.network.node("b", ["store"])];
+    first.answerStore = () => err("connection reset");
+    b.network.store(pubsubTopic(), b.message("kept", b.clock.now() - HOUR));
+    let refuse = true;
+    b.listen = () => !refuse;
+    await b.client.subscribe(TOPIC);
+    b.nodes.connect(first, second);
+    await b.clock.settle();
+    expect(b.received()).toEqual(["kept"]);
+    expect(b.network.queries.map(({ peer }) => peer)).toEqual(["a", "b", "b"]);
+    refuse = false;
+    await b.clock.advance(LIMITS.messaging.catchUpRetryMs);
+    expect(b.received()).toEqual(["kept", "kept"]);
+  });
+
+  test("unsubscribed while the subscription was being stored", async () => {
+    const b = await bench();
+    b.nodes.connect(b.network.node("a"));
+    const subscribing = b.client.subscribe(TOPIC);
+    await b.client.unsubscribe(TOPIC);
+    await subscribing;
+    await b.clock.settle();
+    expect(b.client.topicHealth(TOPIC)).toBe("NOT_SUBSCRIBED");
+    expect(b.nodes.filterRequests).toEqual([]);
+  });
+
   test("a message that the filter lost is found by the next look", async () => {
     const { b } = await subscribed();
     await b.clock.advance(5 * 60 * SECOND);

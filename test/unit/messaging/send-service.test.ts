@@ -223,6 +223,20 @@ describe("send", () => {
     expect(b.outcome(id)).toEqual(["error"]);
   });
 
+  test("S21 a machine that sleeps with its connections open does not use up the window", async () => {
+    const b = await bench();
+    const node = b.network.node("a", ["lightpush"]);
+    node.answerLightpush = () => answers(503);
+    b.nodes.connect(node);
+    const id = await b.send();
+    await b.clock.advance(20 * SECOND);
+    await b.clock.sleep(8 * 3600 * SECOND);
+    await b.clock.advance(29 * SECOND);
+    expect(b.outcome(id)).toEqual([]);
+    await b.clock.advance(11 * SECOND);
+    expect(b.outcome(id)).toEqual(["error"]);
+  });
+
   test("S14 a message beyond the network's size fails in the server's words, without a push", async () => {
     const b = await bench();
     b.nodes.connect(b.network.node("a"));

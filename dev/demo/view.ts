@@ -82,10 +82,9 @@ export class MessageList {
   readonly #scroller: HTMLElement;
   readonly #onretry: (row: Row) => void;
   readonly #times = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
-  readonly #shown = new Map<
-    string,
-    { readonly item: HTMLLIElement; readonly foot: HTMLElement; readonly at: number }
-  >();
+  readonly #shown = new Map<string, { readonly item: HTMLLIElement; readonly foot: HTMLElement }>();
+  /** The rows on screen by time, earliest first. */
+  #order: { readonly item: HTMLLIElement; readonly at: number }[] = [];
 
   constructor(list: HTMLElement, scroller: HTMLElement, onretry: (row: Row) => void) {
     this.#list = list;
@@ -95,6 +94,7 @@ export class MessageList {
 
   clear(): void {
     this.#shown.clear();
+    this.#order = [];
     this.#list.replaceChildren();
   }
 
@@ -118,7 +118,7 @@ export class MessageList {
     this.#fill(foot, row);
     const follow = row.own || this.#atEnd();
     this.#insert(item, row.shownAt);
-    this.#shown.set(row.key, { item, foot, at: row.shownAt });
+    this.#shown.set(row.key, { item, foot });
     if (follow) this.toEnd();
   }
 
@@ -138,9 +138,10 @@ export class MessageList {
   }
 
   #insert(item: HTMLLIElement, at: number): void {
-    item.dataset["at"] = String(at);
-    const later = [...this.#shown.values()].filter((shown) => shown.at > at).sort((a, b) => a.at - b.at)[0];
-    this.#list.insertBefore(item, later?.item ?? null);
+    // Nearly every row is the latest one.
+    const place = this.#order.findLastIndex((shown) => shown.at <= at) + 1;
+    this.#list.insertBefore(item, this.#order[place]?.item ?? null);
+    this.#order.splice(place, 0, { item, at });
   }
 
   #mark(item: HTMLLIElement, row: Row): void {

@@ -83,6 +83,14 @@ export const LIMITS = {
     unreportedMs: 20 * MINUTE,
     /** Messages of ours whose retransmissions are exhausted and that a late acknowledgement is still awaited for. */
     exhausted: 1_000,
+    /** SDS-R: T_min and T_max, entries of a request that we send and that we look at, and requests open at once. */
+    repairMinMs: 30 * SECOND,
+    repairMaxMs: 300 * SECOND,
+    repairRequest: 3,
+    incomingRepairRequest: 16,
+    repairs: 1_000,
+    /** SDS-R: participants for each response group. */
+    responseGroupMembers: 128,
     /** Other participants remembered per channel. */
     members: 1_000,
     /** Milliseconds by which a timer may be late before the time in between counts as slept through. */
@@ -141,8 +149,8 @@ export const LIMITS = {
     messageOverheadWithMetaBytes: 8,
     /** Bytes of `meta`, 14/WAKU2-MESSAGE. */
     metaBytes: 64,
-    /** Bytes of one answer, of one pushed message, and messages fetched at once, so that a store answer stays below. */
-    answerBytes: 8 * MIB,
+    /** Messages fetched at once; bytes of one answer, which are these at the 1 MiB of the widest network; of one push. */
+    answerBytes: 24 * MIB,
     pushBytes: 2 * MIB,
     storeFetch: 20,
     /** Milliseconds for which a service node that failed is used only if there is no other. */

@@ -92,6 +92,8 @@ export class WakuServiceNodes implements ServiceNodes {
       { maxInboundStreams: PUSH_STREAMS },
     );
     await node.start();
+    // Stopped while it was starting.
+    if (this.#stopped) return node.stop();
     for (const known of this.#addresses) void this.#dial(known);
   }
 
@@ -272,7 +274,7 @@ export class WakuServiceNodes implements ServiceNodes {
       if (metadata.ok) {
         const { clusterId } = metadata.value;
         if (clusterId !== undefined && clusterId !== this.#network.clusterId) {
-          await this.#node?.libp2p.hangUp(id);
+          await this.#node?.libp2p.hangUp(id).catch(() => {});
           return;
         }
         if (metadata.value.shards.length > 0) shards = new Set(metadata.value.shards);

@@ -21,7 +21,7 @@ export interface Told {
 export class MessagingBench {
   readonly clock = new VirtualClock();
   readonly network = new FakeNetwork();
-  readonly storage = new MemoryStorage();
+  readonly storage: MemoryStorage;
   /** Everything that any run told, health aside. */
   readonly told: Told[] = [];
   healthEvents = 0;
@@ -31,6 +31,10 @@ export class MessagingBench {
   #client: MessagingClient | undefined;
   #ids = 0;
   #keys = 0;
+
+  constructor(storage = new MemoryStorage()) {
+    this.storage = storage;
+  }
 
   get client(): MessagingClient {
     if (!this.#client) throw new Error("the bench is not started");

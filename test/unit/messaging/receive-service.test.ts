@@ -341,6 +341,27 @@ describe("catch-up", () => {
     expect(b.received()).toHaveLength(2);
   });
 
+  test("a listener that stands still: what is beyond the bound comes from the store once it goes on", async () => {
+    const { b } = await subscribed();
+    let release = () => {};
+    const still = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    b.listen = async () => {
+      await still;
+      return true;
+    };
+    const texts = Array.from({ length: LIMITS.messaging.intakeMessages + 100 }, (_, i) => `message ${i}`);
+    texts.forEach((text, i) => {
+      b.network.publish(pubsubTopic(), b.message(text, b.clock.now() + i));
+    });
+    await b.clock.settle();
+    expect(b.received()).toEqual(texts.slice(0, 1));
+    release();
+    await b.clock.advance(LIMITS.messaging.catchUpRetryMs + SECOND);
+    expect(b.received()).toEqual(texts);
+  });
+
   test("a look goes on from where the last worker left it", async () => {
     const { b } = await subscribed();
     await b.clock.advance(5 * 60 * SECOND);

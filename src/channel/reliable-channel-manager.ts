@@ -84,6 +84,8 @@ export class ReliableChannelManager implements ChannelManagerApi {
     await messaging.start();
     for (const channel of this.#channels.values()) {
       if (channel.isOpen) this.#subscribe(channel);
+      // It may have been closed without its topic: a crash came between the two.
+      else await this.#unsubscribeIfLast(channel.getContentTopic());
       channel.onReadyToSend();
     }
     await this.#shell.transact((now) => {
@@ -279,11 +281,16 @@ export class ReliableChannelManager implements ChannelManagerApi {
 
   /**
    * Completion events name a messaging request only, so every channel is asked. Where nobody knows it although something
-   * stands in an outbox, the hand-over of exactly that may have been cut short by a crash: the outcome is asked for again.
+   * stands in an outbox, it may be of exactly that: told before `send` answered, or after a crash cut its hand-over short.
+   * In the first case it is known when that is recorded; in the second, the outcome is asked for again.
    */
   async #claimed(handle: (channel: ReliableChannel) => Promise<boolean>): Promise<boolean> {
-    for (const channel of this.#channels.values()) if (await handle(channel)) return true;
-    return ![...this.#channels.values()].some((channel) => channel.undispatched > 0);
+    const channels = [...this.#channels.values()];
+    for (const channel of channels) if (await handle(channel)) return true;
+    const dispatching = channels.filter((channel) => channel.undispatched > 0);
+    await Promise.all(dispatching.map((channel) => channel.handedOver()));
+    for (const channel of dispatching) if (await handle(channel)) return true;
+    return dispatching.every((channel) => channel.undispatched === 0);
   }
 
   #fullFor(origin: string): ChannelError | undefined {

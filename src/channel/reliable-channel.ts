@@ -68,6 +68,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   #nextOutboxKey = 1;
   #subscribed = false;
   #dispatching = false;
+  #handover: Promise<boolean> | undefined;
   #toldStatus = "";
 
   constructor(parts: ChannelParts) {
@@ -220,24 +221,34 @@ export class ReliableChannel implements ChannelApi, ShellMember {
    * dispatched, in order, one at a time.
    */
   onReadyToSend(): void {
-    if (this.#dispatching) return;
-    this.#dispatching = true;
-    void this.#drainOutbox().finally(() => {
-      this.#dispatching = false;
-    });
+    if (!this.#dispatching) void this.#drainOutbox();
+  }
+
+  /** Resolves when the hand-over that is under way, if one is, is recorded. */
+  async handedOver(): Promise<void> {
+    await this.#handover;
   }
 
   async #drainOutbox(): Promise<void> {
-    for (;;) {
-      const [key, item] = first(this.#tables.outbox.entries()) ?? [];
-      if (key === undefined || item === undefined) return;
+    this.#dispatching = true;
+    for (let next = first(this.#tables.outbox.entries()); next; next = first(this.#tables.outbox.entries())) {
+      this.#handover = this.#handOver(...next);
+      if (!(await this.#handover)) break;
+    }
+    this.#dispatching = false;
+  }
+
+  /** Whether it is done and recorded. */
+  async #handOver(key: number, item: OutboxRow): Promise<boolean> {
+    try {
+      // What was decided while the last one was under way may still be on its way to storage.
+      await this.#shell.durable();
       const dispatched = await this.#encryptAndDispatch(item);
+      await this.#transact(() => this.#onDispatched(key, item, dispatched));
+      return true;
+    } catch {
       // A commit that fails means that storage will be read again by a new shell: this one stops here.
-      const committed = await this.#transact(() => this.#onDispatched(key, item, dispatched)).then(
-        () => true,
-        () => false,
-      );
-      if (!committed) return;
+      return false;
     }
   }
 

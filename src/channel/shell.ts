@@ -99,6 +99,11 @@ export class Shell {
     return result;
   }
 
+  /** Resolves when everything that events have changed so far is durable. */
+  async durable(): Promise<void> {
+    await this.parts.transactor.run(() => {});
+  }
+
   /** Sleeps until something is due. */
   arm(): void {
     if (this.#stopped) return;

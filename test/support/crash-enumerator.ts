@@ -41,7 +41,11 @@ export async function enumerateCrashes(scenario: CrashScenario): Promise<CrashRe
   return { name: scenario.name, boundaries, failures };
 }
 
-async function reasonToFail(scenario: CrashScenario, points: CrashPoints, boundary: string): Promise<string | undefined> {
+async function reasonToFail(
+  scenario: CrashScenario,
+  points: CrashPoints,
+  boundary: string,
+): Promise<string | undefined> {
   let watchdog: NodeJS.Timeout | undefined;
   const stuck = new Promise<never>((_resolve, reject) => {
     watchdog = setTimeout(() => reject(new Error("it waits for ever")), STUCK_MS);

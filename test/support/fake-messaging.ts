@@ -79,6 +79,8 @@ export class FakeMessaging implements MessagingClient {
   /** Called before an event is told to the listener. */
   beforeTell: (event: MessagingEvent) => void = () => {};
   readonly #inbox: ReceivedMessage[] = [];
+  /** Tasks whose outcome the listener was asked to take since this start: it is not asked twice. */
+  readonly #asked = new Set<FakeTask>();
   #listener: MessagingListener = async () => true;
   #started = false;
 
@@ -107,7 +109,8 @@ export class FakeMessaging implements MessagingClient {
     if (!allowed.ok) return allowed;
     const known = this.mailbox.tasks.find((task) => task.key === idempotencyKey);
     if (known) {
-      known.settled = false;
+      // The real layer does not wait with it until its caller has the identifier.
+      if (known.state === "sent" || known.state === "error") void this.#tellOutcome(known).catch(() => {});
       return ok(known.id);
     }
     const id = this.network.newId();
@@ -187,9 +190,9 @@ export class FakeMessaging implements MessagingClient {
         if (task.state === "queued") {
           busy = true;
           await this.#carry(task);
-        } else if (task.state !== "propagated" && !task.settled) {
-          // Nobody knows the id: it is asked again after the next start, not now.
-          if (await this.#tellOutcome(task)) busy = true;
+        } else if (task.state !== "propagated" && !task.settled && !this.#asked.has(task)) {
+          busy = true;
+          await this.#tellOutcome(task);
         }
       }
     }
@@ -216,6 +219,7 @@ export class FakeMessaging implements MessagingClient {
 
   async #tellOutcome(task: FakeTask): Promise<boolean> {
     const { id: requestId, message, state, error } = task;
+    this.#asked.add(task);
     const event: MessagingEvent =
       state === "error"
         ? { type: "error", requestId, error }

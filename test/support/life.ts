@@ -18,7 +18,7 @@ export class LifeOver extends Error {
 /** How each method of a port answers. `async` ones take effect a turn of the event loop later, as storage does. */
 export type PortKinds = Readonly<Record<string, "async" | "sync">>;
 
-type Callable = (...args: readonly unknown[]) => unknown;
+type Callable = (...args: unknown[]) => unknown;
 
 export class Life {
   readonly #points: CrashPoints;
@@ -64,10 +64,15 @@ export class Life {
   outward(label: string, effect: Callable, kind?: "async" | "sync"): Callable {
     return (...args) => {
       if (!this.#passes(`before ${named(label, args)}`)) return this.#dead(kind);
-      const handed = args.map((arg) => (isCallable(arg) ? this.inward(`callback of ${label}`, arg) : arg));
+      const handed = args.map((arg) => (isCallable(arg) ? this.inward<unknown[]>(`callback of ${label}`, arg) : arg));
       const done = (value: unknown) => (isCallable(value) ? this.#handle(label, value) : value);
       const after = `after ${named(label, args)}`;
-      if (kind === "async") return this.#answer(this.#nextTurn().then(() => effect(...handed)), after, done);
+      if (kind === "async")
+        return this.#answer(
+          this.#nextTurn().then(() => effect(...handed)),
+          after,
+          done,
+        );
       const result = effect(...handed);
       if (isThenable(result)) return this.#answer(Promise.resolve(result), after, done);
       if (!this.#passes(after)) return this.#dead(kind);
@@ -76,16 +81,16 @@ export class Life {
   }
 
   /** A call of the world into the program. */
-  inward<A extends readonly unknown[]>(label: string, program: (...args: A) => unknown): (...args: A) => unknown {
+  inward<A extends unknown[]>(label: string, program: (...args: A) => unknown): (...args: A) => unknown {
     return (...args) => {
-      if (!this.#passes(`before ${named(label, args)}`)) return NEVER;
+      if (!this.#passes(`before ${named(label, args)}`)) return never();
       const after = `after ${named(label, args)}`;
       try {
         const result = program(...args);
         if (isThenable(result)) return this.#answer(Promise.resolve(result), after, (value) => value);
-        return this.#passes(after) ? result : NEVER;
+        return this.#passes(after) ? result : never();
       } catch (thrown) {
-        if (this.#over) return NEVER;
+        if (this.#over) return never();
         throw thrown;
       }
     };
@@ -133,12 +138,15 @@ export class Life {
   }
 
   #dead(kind: "async" | "sync" | undefined): Promise<never> {
-    if (kind === "async") return NEVER;
+    if (kind === "async") return never();
     throw new LifeOver();
   }
 }
 
-const NEVER = new Promise<never>(() => {});
+/** A new one each time: whoever waits for it can then be forgotten together with it. */
+function never(): Promise<never> {
+  return new Promise(() => {});
+}
 
 function isCallable(value: unknown): value is Callable {
   return typeof value === "function";

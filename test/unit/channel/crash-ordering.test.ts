@@ -1,0 +1,68 @@
+/** Orders of events in which a crash would lose or double something, one by one. */
+import { beforeEach, expect, test } from "vitest";
+import { ok } from "../../../src/common/result.ts";
+import { FakeNetwork } from "../../support/fake-messaging.ts";
+import { Peer } from "../../support/peer.ts";
+import { VirtualClock } from "../../support/virtual-clock.ts";
+
+let clock: VirtualClock;
+let network: FakeNetwork;
+
+beforeEach(() => {
+  clock = new VirtualClock();
+  network = new FakeNetwork(clock);
+});
+
+function gate(): { readonly opened: Promise<void>; open(): void } {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}
+
+test("nothing is dispatched before the transaction that decided it is durable, also while others are dispatched", async () => {
+  const alice = await Peer.start("alice", network);
+  await alice.open();
+  const dispatch = gate();
+  alice.messaging.onSend = async () => {
+    await dispatch.opened;
+    return ok(undefined);
+  };
+  await alice.send("one");
+  const recorded = gate();
+  const second = gate();
+  alice.storage.beforeCommit = () => recorded.opened;
+  dispatch.open();
+  await clock.settle();
+  // The record of the first dispatch is being committed; what comes now is committed after it.
+  const sending = alice.send("two");
+  await clock.settle();
+  alice.storage.beforeCommit = () => second.opened;
+  recorded.open();
+  await clock.settle();
+  expect(alice.mailbox.tasks).toHaveLength(1);
+  second.open();
+  const requestId = await sending;
+  await network.settle();
+  expect(alice.mailbox.tasks).toHaveLength(2);
+  expect(await alice.outcomes(requestId)).toEqual(["sent"]);
+});
+
+test("an outcome that is told before its identifier is known is not lost", async () => {
+  const alice = await Peer.start("alice", network);
+  await alice.open();
+  // The messaging layer has the task, and its outcome; the record of the hand-over is lost with the worker.
+  alice.storage.beforeCommit = () => {
+    if (alice.mailbox.tasks.length > 0) throw new Error("killed");
+  };
+  const requestId = await alice.send("one");
+  await clock.settle();
+  const [task] = alice.mailbox.tasks;
+  if (task) task.state = "sent";
+  alice.storage.beforeCommit = () => {};
+  await alice.restart();
+  await network.settle();
+  expect(alice.mailbox.tasks).toHaveLength(1);
+  expect(await alice.outcomes(requestId)).toEqual(["sent"]);
+});

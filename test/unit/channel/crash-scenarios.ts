@@ -1,0 +1,201 @@
+/**
+ * What happens between two members of a channel, one of whom is killed at some boundary. A scenario is written as if
+ * nothing ever crashed: whatever the mortal member is asked to do, it is asked again until it answered.
+ *
+ * Each throws unless it ends as it must: the peer logged the exact message once, the page heard each event under one
+ * cursor, and the invariants hold.
+ */
+import { expect } from "vitest";
+import { type Bytes, utf8 } from "../../../src/common/bytes.ts";
+import type { CrashScenario } from "../../support/crash-enumerator.ts";
+import type { CrashPoints } from "../../support/crash-points.ts";
+import { FakeNetwork } from "../../support/fake-messaging.ts";
+import { assertInvariants, type MemberRecord, type Sent } from "../../support/invariants.ts";
+import { MortalPeer, type World } from "../../support/mortal-peer.ts";
+import { Peer } from "../../support/peer.ts";
+import { VirtualClock } from "../../support/virtual-clock.ts";
+
+const SECOND = 1000;
+/** Three segments where one has 256 bytes. */
+const THREE_SEGMENTS: Bytes = Uint8Array.from({ length: 300 }, (_, i) => (i * 31 + 7) & 0xff);
+
+async function threeSegmentSend(points: CrashPoints): Promise<void> {
+  const world = worldOf(points);
+  const bob = await immortal("bob", world);
+  const alice = new MortalPeer("alice", world);
+  await alice.open();
+  const requestId = await alice.send(THREE_SEGMENTS, "once");
+  await alice.pass(5 * SECOND);
+  await alice.acknowledge();
+  await alice.settle();
+
+  expect(alice.mailbox.tasks).toHaveLength(3);
+  expect(typesOf(await alice.log())).toEqual(["sent", "delivered"]);
+  expect(alice.channel.request(requestId)).toMatchObject({ state: "delivered", segments: { total: 3, confirmed: 3 } });
+  expect(await alice.act(async () => alice.channel.status())).toMatchObject({ state: "open", pending: 0 });
+  await assertEnd(alice, bob);
+}
+
+/** The budget admits two segments an epoch, so the third waits for the next one, whoever dies meanwhile. */
+async function sendAcrossEpochs(points: CrashPoints): Promise<void> {
+  const world = worldOf(points);
+  const bob = await immortal("bob", world);
+  const alice = new MortalPeer("alice", world, { enabled: true, epochSeconds: 60, messagesPerEpoch: 2 });
+  await alice.open();
+  await alice.send(THREE_SEGMENTS, "once");
+  await alice.pass(SECOND);
+  expect(alice.mailbox.tasks).toHaveLength(2);
+  await alice.pass(65 * SECOND);
+
+  expect(alice.mailbox.tasks.length).toBeLessThanOrEqual(4);
+  expect(typesOf(await alice.log())).toEqual(["sent", "delivered"]);
+  await assertEnd(alice, bob);
+}
+
+/** The second segment comes last. */
+async function receiveOutOfOrder(points: CrashPoints): Promise<void> {
+  const world = worldOf(points);
+  const alice = await immortal("alice", world);
+  alice.messaging.automatic = false;
+  const requestId = await alice.send(THREE_SEGMENTS);
+  await world.network.settle();
+  const bob = new MortalPeer("bob", world);
+  await bob.open();
+  await bob.settle();
+  for (const index of [0, 2, 1]) {
+    const message = alice.mailbox.tasks[index]?.message;
+    if (message === undefined) throw new Error(`alice sent no segment ${index}`);
+    await alice.messaging.propagate(index);
+    await alice.messaging.confirm(index);
+    world.network.stored.push(message);
+    bob.messaging.push(message);
+    await bob.settle();
+  }
+  alice.messaging.automatic = true;
+  await bob.pass(5 * SECOND);
+  await bob.acknowledge();
+  await bob.settle();
+
+  expect(typesOf(await bob.log())).toEqual(["received"]);
+  expect(await alice.outcomes(requestId)).toEqual(["sent", "delivered"]);
+  expect(await bob.storage.scan("segments", [])).toEqual([]);
+  await assertEnd(bob, alice, [{ requestId, payload: THREE_SEGMENTS }]);
+}
+
+/** The network forgets the first transmission before the peer is there. */
+async function retransmission(points: CrashPoints): Promise<void> {
+  const world = worldOf(points);
+  const alice = new MortalPeer("alice", world);
+  await alice.open();
+  await alice.send(utf8("again"), "once");
+  await alice.settle();
+  world.network.stored.length = 0;
+  const bob = await immortal("bob", world);
+  await alice.pass(4 * SECOND);
+  expect(await bob.log()).toEqual([]);
+  await alice.pass(10 * SECOND);
+
+  expect(typesOf(await alice.log())).toEqual(["sent", "delivered"]);
+  expect(alice.mailbox.tasks).toHaveLength(2);
+  await assertEnd(alice, bob);
+}
+
+/** What was accepted before closing is still sent; what became of it is read when the channel is opened again. */
+async function senderCloses(points: CrashPoints): Promise<void> {
+  const world = worldOf(points);
+  const bob = await immortal("bob", world);
+  const alice = new MortalPeer("alice", world);
+  await alice.open();
+  await alice.send(THREE_SEGMENTS, "once");
+  await alice.close();
+  await alice.pass(5 * SECOND);
+  expect([...alice.mailbox.topics]).toEqual([]);
+  expect(alice.manager.channels()).toEqual([]);
+  expect(await bob.log()).toHaveLength(1);
+  await alice.open();
+  await alice.pass(15 * SECOND);
+
+  expect([...alice.mailbox.topics]).toHaveLength(1);
+  expect(typesOf(await alice.log())).toEqual(["sent", "delivered"]);
+  await assertEnd(alice, bob);
+}
+
+/** What was sent meanwhile arrives when the channel is opened again. */
+async function receiverCloses(points: CrashPoints): Promise<void> {
+  const world = worldOf(points);
+  const alice = await immortal("alice", world);
+  const bob = new MortalPeer("bob", world);
+  await bob.open();
+  const payloads = ["before", "while closed", "after"].map(utf8);
+  const sent: Sent[] = [];
+  const send = async (payload: Bytes | undefined) => {
+    if (payload === undefined) throw new Error("nothing to send");
+    sent.push({ requestId: await alice.send(payload), payload });
+    await bob.pass(4 * SECOND);
+  };
+  await send(payloads[0]);
+  await bob.close();
+  await bob.settle();
+  expect([...bob.mailbox.topics]).toEqual([]);
+  bob.heardNotices.length = 0;
+  await send(payloads[1]);
+  expect(bob.heardNotices).toEqual([]);
+  await bob.open();
+  await send(payloads[2]);
+  await bob.pass(30 * SECOND);
+
+  expect(typesOf(await bob.log())).toEqual(["received", "received", "received"]);
+  await assertEnd(bob, alice, sent);
+}
+
+/** Both write at once, and each names in its reply what it answers. */
+async function conversation(points: CrashPoints): Promise<void> {
+  const world = worldOf(points);
+  const bob = await immortal("bob", world);
+  const alice = new MortalPeer("alice", world);
+  await alice.open();
+  const sent: Sent[] = [];
+  for (const text of ["one", "two"]) {
+    const payload = utf8(`${text} of bob`);
+    const [requestId] = await Promise.all([bob.send(payload), alice.send(utf8(`${text} of alice`), text)]);
+    sent.push({ requestId, payload });
+  }
+  await alice.pass(6 * SECOND);
+  await alice.acknowledge();
+
+  expect(alice.channel.acknowledged()).toBe(6);
+  expect(typesOf(await alice.log()).sort()).toEqual(["delivered", "delivered", "received", "received", "sent", "sent"]);
+  await assertEnd(alice, bob, sent);
+}
+
+export const SCENARIOS: readonly CrashScenario[] = [
+  { name: "a three-segment send, the sender killed", run: threeSegmentSend },
+  { name: "a three-segment send across two epochs, the sender killed", run: sendAcrossEpochs },
+  { name: "a three-segment receive with one segment out of order, the receiver killed", run: receiveOutOfOrder },
+  { name: "a retransmission, the sender killed", run: retransmission },
+  { name: "a close and a new opening, the sender killed", run: senderCloses },
+  { name: "a close and a new opening, the receiver killed", run: receiverCloses },
+  { name: "a conversation in both directions, one side killed", run: conversation },
+];
+
+function worldOf(points: CrashPoints): World {
+  const clock = new VirtualClock();
+  return { clock, network: new FakeNetwork(clock), points };
+}
+
+async function immortal(name: string, { network }: World): Promise<Peer> {
+  const peer = await Peer.start(name, network, { seed: 2 });
+  await peer.open();
+  await network.settle();
+  return peer;
+}
+
+async function assertEnd(mortal: MortalPeer, other: Peer, sentByOther: readonly Sent[] = []): Promise<void> {
+  await mortal.assertHeard();
+  const others: MemberRecord = { senderId: other.name, sent: sentByOther, log: await other.log() };
+  assertInvariants([await mortal.record(), others], { complete: true });
+}
+
+function typesOf(log: MemberRecord["log"]): string[] {
+  return log.map(({ type }) => type.replace("reliable:message:", ""));
+}

@@ -1,0 +1,18 @@
+/** The channel layer, killed at every boundary of every scenario and started again from what is stored. */
+import { expect, test, vi } from "vitest";
+import { describeFailures, enumerateCrashes } from "../../support/crash-enumerator.ts";
+import { SCENARIOS } from "./crash-scenarios.ts";
+
+// Segments of the real size would spend the time of these tests on hashing.
+vi.mock("../../../src/limits.ts", async (original) => {
+  const { LIMITS } = await original<typeof import("../../../src/limits.ts")>();
+  return { LIMITS: { ...LIMITS, segmentation: { ...LIMITS.segmentation, segmentBytes: 256 } } };
+});
+
+for (const scenario of SCENARIOS) {
+  test(`killed at every boundary: ${scenario.name}`, { timeout: 120_000 }, async () => {
+    const report = await enumerateCrashes(scenario);
+    process.stdout.write(`${report.boundaries.length} boundaries: ${report.name}\n`);
+    expect(report.failures, describeFailures(report)).toEqual([]);
+  });
+}

@@ -188,6 +188,20 @@ describe("catch-up", () => {
     expect(b.received()).toEqual(["90 ago", "60 ago", "30 ago"]);
   });
 
+  test("R02 what the filter nodes missed while they were away comes as soon as one is back, the store being there all along", async () => {
+    const b = await bench();
+    const filter = b.network.node("f", ["filter"]);
+    b.nodes.connect(b.network.node("s", ["store"]), filter);
+    await b.client.subscribe(TOPIC);
+    await b.clock.settle();
+    b.nodes.disconnect(filter);
+    await b.clock.advance(SECOND);
+    b.network.store(pubsubTopic(), b.message("meanwhile"));
+    b.nodes.connect(filter);
+    await b.clock.settle();
+    expect(b.received()).toEqual(["meanwhile"]);
+  });
+
   test("R04 hashes are asked for first, and only unknown messages are fetched", async () => {
     const { b, nodes } = await subscribed();
     b.network.publish(pubsubTopic(), b.message("live"));

@@ -234,7 +234,7 @@ describe("limits", () => {
     expect(await alice.final(id)).toEqual([
       { type: "error", requestId: id, error: "Message size exceeded maximum of 153600 bytes" },
     ]);
-    // The node says the same of a message that no size check stopped.
+    // The nodes took the largest, and were not troubled with what they would refuse.
     for (const each of network.nodes)
       expect(each.requests.of("lightpush").every(({ statusCode }) => statusCode === 200)).toBe(true);
   });

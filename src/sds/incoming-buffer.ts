@@ -12,7 +12,9 @@ export class IncomingBuffer {
   readonly #incoming: SdsTables["incoming"];
   readonly #missing: SdsTables["missing"];
   readonly #bySequence: OrderedIndex<IncomingRow>;
+  readonly #byLamport: OrderedIndex<IncomingRow>;
   readonly #byDeadline: OrderedIndex<MissingRow>;
+  readonly #byRequest: OrderedIndex<MissingRow>;
   readonly #dependants = new Map<string, Set<string>>();
   #bytes = 0;
 
@@ -20,7 +22,9 @@ export class IncomingBuffer {
     this.#incoming = tables.incoming;
     this.#missing = tables.missing;
     this.#bySequence = new OrderedIndex(tables.incoming, ({ sequence }) => sequence);
+    this.#byLamport = new OrderedIndex(tables.incoming, ({ lamport }) => lamport);
     this.#byDeadline = new OrderedIndex(tables.missing, ({ giveUpMs }) => giveUpMs);
+    this.#byRequest = new OrderedIndex(tables.missing, ({ requestMs }) => requestMs);
     tables.incoming.observe((key, before, after) => {
       this.#bytes += (after?.bytes ?? 0) - (before?.bytes ?? 0);
       for (const dependency of before?.waitsFor ?? []) this.#unlink(dependency, key);
@@ -35,10 +39,6 @@ export class IncomingBuffer {
 
   get bytes(): number {
     return this.#bytes;
-  }
-
-  get missingSize(): number {
-    return this.#missing.size;
   }
 
   has(messageId: string): boolean {
@@ -89,38 +89,80 @@ export class IncomingBuffer {
    * content's history; what a forger ties into a circle must not be parked for ever.
    */
   circular(messageId: string, dependencies: readonly string[]): ReadonlySet<string> {
-    const circular = new Set<string>();
-    if (!this.#dependants.has(messageId)) return circular;
-    for (const dependency of dependencies) if (this.#leadsTo(dependency, messageId)) circular.add(dependency);
-    return circular;
-  }
-
-  #leadsTo(from: string, to: string): boolean {
-    const visited = new Set([from]);
-    const open = [from];
-    for (let id = open.pop(); id !== undefined; id = open.pop()) {
-      for (const next of this.#incoming.get(id)?.waitsFor ?? []) {
-        if (next === to) return true;
-        if (visited.has(next)) continue;
-        visited.add(next);
-        open.push(next);
-      }
-    }
-    return false;
+    const dependants = this.#allDependantsOf(messageId);
+    return new Set(dependencies.filter((dependency) => dependants.has(dependency)));
   }
 
   nextDueMs(): number | undefined {
     return this.#byDeadline.first()?.order;
   }
 
-  /** The missing dependency that is looked for longest, if its time is over at the awake time `ms`. */
-  overdue(ms: number): string | undefined {
-    const first = this.#byDeadline.first();
-    return first && first.order <= ms ? first.key : undefined;
+  nextRequestMs(): number | undefined {
+    return this.#byRequest.first()?.order;
   }
 
-  longestMissing(): string | undefined {
-    return this.#byDeadline.first()?.key;
+  /** LIP-109, SDS-R send message: those whose T_req is over, the most overdue first. */
+  dueRequests(ms: number, max: number): readonly string[] {
+    const due: string[] = [];
+    for (const id of this.#byRequest.ascending()) {
+      if (due.length >= max || (this.#missing.get(id)?.requestMs ?? Number.POSITIVE_INFINITY) > ms) break;
+      due.push(id);
+    }
+    return due;
+  }
+
+  /** It was asked for, by us or by another: nobody need ask once more. */
+  requested(messageId: string): void {
+    const row = this.#missing.get(messageId);
+    if (row?.requestMs === undefined) return;
+    const { requestMs: _, ...rest } = row;
+    this.#missing.put(messageId, rest);
+  }
+
+  /** Missing dependencies whose time is over at the awake time `ms`. */
+  overdue(ms: number): readonly string[] {
+    const overdue: string[] = [];
+    for (const id of this.#byDeadline.ascending()) {
+      if ((this.#missing.get(id)?.giveUpMs ?? Number.POSITIVE_INFINITY) > ms) break;
+      overdue.push(id);
+    }
+    return overdue;
+  }
+
+  /** The missing dependencies that are looked for longest, where there are more than `max`. */
+  excessMissing(max: number): readonly string[] {
+    const excess: string[] = [];
+    for (const id of this.#byDeadline.ascending()) {
+      if (this.#missing.size - excess.length <= max) break;
+      excess.push(id);
+    }
+    return excess;
+  }
+
+  /** Parked messages that a message may depend on by way of a lost one: all that are earlier in the log's order. */
+  parkedBefore(messageId: string, lamport: number): readonly string[] {
+    const dependants = this.#allDependantsOf(messageId);
+    const before: string[] = [];
+    for (const id of this.#byLamport.ascending()) {
+      const row = this.#incoming.get(id);
+      if (!row || row.lamport > lamport || (row.lamport === lamport && id >= messageId)) break;
+      // Whoever claims to be earlier and waits for it all the same is lying.
+      if (!dependants.has(id)) before.push(id);
+    }
+    return before;
+  }
+
+  #allDependantsOf(messageId: string): ReadonlySet<string> {
+    const found = new Set<string>();
+    const open = [messageId];
+    for (let id = open.pop(); id !== undefined; id = open.pop()) {
+      for (const dependant of this.#dependants.get(id) ?? []) {
+        if (found.has(dependant)) continue;
+        found.add(dependant);
+        open.push(dependant);
+      }
+    }
+    return found;
   }
 
   /** Missing dependencies that keep the longest parked message from being delivered. */

@@ -46,6 +46,10 @@ export class KeptWires {
     if (row?.untilMs !== undefined) this.#sizes.put(messageId, { bytes: row.bytes });
   }
 
+  has(messageId: string): boolean {
+    return this.#sizes.has(messageId);
+  }
+
   /** Drops what is no longer needed at the awake time `ms`, and what exceeds the bound, earliest end first. */
   prune(ms: number): void {
     for (;;) {

@@ -13,6 +13,8 @@ export interface SdsLayout {
   decode(wire: Uint8Array): Result<SdsMessage>;
   /** What the positions of `messageId` in a filter follow from. */
   hashPair(messageId: string): HashPair;
+  /** What the timing of SDS-R follows from: a signed 64-bit integer. */
+  repairHash(text: string): bigint;
   /** The filter that this layout sends for `identifiers` message ids in the `nth` message with a filter. */
   filterShape(identifiers: number, nth: number): FilterShape;
   encodeFilter(filter: BloomFilter): Bytes;

@@ -27,6 +27,7 @@ export const nimLayout: SdsLayout = {
   encode,
   decode,
   hashPair,
+  repairHash,
   filterShape: adaptiveShape,
   encodeFilter,
   decodeFilter,
@@ -136,6 +137,11 @@ function hashPair(messageId: string): HashPair {
   const a = absolute(farmHash64(utf8(messageId)));
   const b = absolute(farmHash64(utf8(`${messageId} b`)));
   return { aHigh: a.high, aLow: a.low, bHigh: b.high, bLow: b.low };
+}
+
+function repairHash(text: string): bigint {
+  const { high, low } = farmHash64(utf8(text));
+  return (BigInt(high | 0) << 32n) | BigInt(low);
 }
 
 /** The magnitude of a hash read as a signed number. */

@@ -86,9 +86,10 @@ export class OutgoingBuffer {
     if (row?.state === "waiting") this.#outgoing.put(messageId, { ...row, leftMs: ms });
   }
 
-  stored(messageId: string): void {
+  /** A store node has it, so it has left, whether that was reported or not. */
+  stored(messageId: string, ms: number): void {
     const row = this.#outgoing.get(messageId);
-    if (row && !row.stored) this.#outgoing.put(messageId, { ...row, stored: true });
+    if (row && !row.stored) this.#outgoing.put(messageId, { ...row, stored: true, leftMs: row.leftMs ?? ms });
   }
 
   abandon(messageId: string): void {

@@ -6,7 +6,7 @@
  * with the outcomes. Each procedure below is one of LIP-109's protocol steps; the state that they share is in the classes
  * of this folder.
  */
-import { EMPTY, toHex, utf8 } from "../common/bytes.ts";
+import { EMPTY, fromHex, ownBytes, toHex, utf8 } from "../common/bytes.ts";
 import { LIMITS } from "../limits.ts";
 import { AwakeClock } from "./awake-clock.ts";
 import { IncomingBuffer } from "./incoming-buffer.ts";
@@ -20,6 +20,8 @@ import { Meta } from "./meta.ts";
 import { droppedOutcome, emptyOutcome, type OutcomeDraft, type Received, type SdsOutcome } from "./outcome.ts";
 import { OutgoingBuffer } from "./outgoing-buffer.ts";
 import { ReceivedSummary } from "./received-summary.ts";
+import { RepairResponses } from "./repair-responses.ts";
+import { isInResponseGroup, requestDelayMs, responseDelayMs } from "./repair-timing.ts";
 import { SeenIds } from "./seen-ids.ts";
 import { SyncTimers } from "./sync-timers.ts";
 import type { IncomingRow, SdsTables } from "./tables.ts";
@@ -64,6 +66,9 @@ interface Entering {
   readonly hash?: string;
 }
 
+/** A message that was parked. */
+type Released = IncomingRow & Entering;
+
 /** Bytes of a retrieval hint that are looked at; a message hash has 32. */
 const HINT_BYTES = 64;
 const NANOSECONDS = 1_000_000n;
@@ -81,6 +86,7 @@ export class Participant {
   readonly #members: Members;
   readonly #wires: KeptWires;
   readonly #sync: SyncTimers;
+  readonly #repairs: RepairResponses;
 
   constructor(config: SdsConfig, tables: SdsTables) {
     const limits: Bounds = { ...LIMITS.sds, ...config.limits };
@@ -96,6 +102,7 @@ export class Participant {
     this.#incoming = new IncomingBuffer(tables);
     this.#members = new Members(tables.members, limits.members);
     this.#sync = new SyncTimers(this.#meta, limits);
+    this.#repairs = new RepairResponses(tables.repairs, limits);
   }
 
   /**
@@ -136,6 +143,8 @@ export class Participant {
     // To hear anything is to be online.
     this.#clock.advance(context.now, true);
     this.#meta.change({ jitter: context.random });
+    // LIP-109, SDS-R: whoever sent it, and heard before or not, the message needs no repair by us any more.
+    this.#repairs.heard(message.messageId, this.#clock.ms);
     const own = message.senderId === this.#config.participantId;
     if (this.#isDuplicate(message.messageId)) {
       if (!own) this.#onDuplicate(message, context);
@@ -143,7 +152,7 @@ export class Participant {
     }
     const lamport = this.#capped(Number(stamp), context.now);
     this.#meta.change({ lamport: Math.max(this.#meta.row.lamport, lamport) });
-    return own ? this.#admitOwn(message, lamport, context) : this.#receive(message, lamport, context);
+    return own ? this.#admitOwn(message, lamport, context) : this.#receive(message, lamport, wire, context);
   }
 
   /** A message of ours left for the network: the timer of its acknowledgement starts. */
@@ -155,7 +164,7 @@ export class Participant {
 
   /** A store node has it. */
   onStored(messageId: string, messageHash: string): void {
-    this.#outgoing.stored(messageId);
+    this.#outgoing.stored(messageId, this.#clock.ms);
     this.#log.noteHash(messageId, messageHash, true);
   }
 
@@ -204,10 +213,14 @@ export class Participant {
     const ms = this.#clock.ms;
     this.#outgoing.sweep(ms, outcome);
     for (const messageId of outcome.exhausted) this.#wires.release(messageId, ms);
-    for (let id = this.#incoming.overdue(ms); id !== undefined; id = this.#incoming.overdue(ms)) {
-      this.#giveUp(id, "not found in time", outcome);
+    const overdue = this.#incoming.overdue(ms);
+    if (overdue.length > 0) this.#giveUp(overdue, "not found in time", outcome);
+    for (const messageId of this.#repairs.takeDue(ms)) {
+      if (this.#wires.has(messageId)) outcome.outgoing.push({ kind: "repair", messageId, ephemeral: true });
     }
-    if (this.#sync.takeDue()) {
+    // LIP-109: a sync message that asks for repairs is sent whatever others have sent meanwhile.
+    const asks = (this.#incoming.nextRequestMs() ?? Number.POSITIVE_INFINITY) <= ms;
+    if (this.#sync.takeDue() || asks) {
       const { messageId, wire } = this.#wrapSync(now);
       outcome.outgoing.push({ kind: "sync", messageId, ephemeral: false, wire });
     }
@@ -267,7 +280,7 @@ export class Participant {
       causalHistory,
       bloomFilter: metadata === "full" ? this.#summary.nextFilter(new Set(history)) : EMPTY,
       content,
-      repairRequest: [],
+      repairRequest: metadata === "full" ? this.#nextRequests() : [],
     });
     return { messageId, wire, lamport, history };
   }
@@ -323,7 +336,7 @@ export class Participant {
     return outcome;
   }
 
-  #receive(message: SdsMessage, lamport: number, context: IncomingContext): SdsOutcome {
+  #receive(message: SdsMessage, lamport: number, wire: Uint8Array, context: IncomingContext): SdsOutcome {
     const outcome = emptyOutcome();
     const { messageId, senderId, content } = message;
     const entries = this.#historyOf(message);
@@ -332,6 +345,7 @@ export class Participant {
     this.#review(message, history, outcome);
     this.#sync.onHistoryHeard(senderId, history);
     if (history.some((id) => this.#seen.kindOf(id) === "sync")) this.#noteReferenceMembers();
+    this.#hearRequests(message);
     this.#incoming.stopLookingFor(messageId);
 
     const unmet = this.#unmet(message, lamport, entries, outcome);
@@ -348,6 +362,10 @@ export class Participant {
     this.#summary.note(messageId);
     this.#sync.onContentHeard();
     if (wantsAcknowledgement(message)) {
+      // LIP-109, SDS-R: kept exactly as it came, for whoever asks for it.
+      this.#wires.keep(messageId, ownBytes(wire));
+      this.#wires.release(messageId, this.#clock.ms);
+      this.#wires.prune(this.#clock.ms);
       this.#sync.oweAcknowledgement({ messageId, senderId }, context.random, this.#members.size);
       if (lamport > this.#horizon()) this.#members.spoke(senderId, lamport);
     }
@@ -391,6 +409,32 @@ export class Participant {
     }
   }
 
+  /** LIP-109, SDS-R receive message: what others ask for, we need not ask for, and may have to send. */
+  #hearRequests(message: SdsMessage): void {
+    const { participantId, layout } = this.#config;
+    const groups = 1 + Math.floor(this.#members.size / this.#limits.responseGroupMembers);
+    for (const { messageId, senderId } of message.repairRequest.slice(0, this.#limits.incomingRepairRequest)) {
+      this.#incoming.requested(messageId);
+      if (!senderId || !this.#wires.has(messageId)) continue;
+      if (!isInResponseGroup(layout.repairHash, participantId, senderId, messageId, groups)) continue;
+      const { repairMaxMs } = this.#limits;
+      const delay = responseDelayMs(layout.repairHash, participantId, senderId, messageId, repairMaxMs);
+      this.#repairs.requested(messageId, this.#clock.ms + delay);
+    }
+  }
+
+  /** The repair requests that a message of ours carries now. */
+  #nextRequests(): readonly HistoryEntry[] {
+    const entries: HistoryEntry[] = [];
+    for (const messageId of this.#incoming.dueRequests(this.#clock.ms, this.#limits.repairRequest)) {
+      const { hint, senderId } = this.#incoming.missing(messageId) ?? {};
+      const retrievalHint = hint === undefined ? undefined : fromHex(hint);
+      entries.push({ messageId, ...(retrievalHint ? { retrievalHint } : {}), ...(senderId ? { senderId } : {}) });
+      this.#incoming.requested(messageId);
+    }
+    return entries;
+  }
+
   #noteReferenceMembers(): void {
     if (!this.#meta.row.referenceMembers) this.#meta.change({ referenceMembers: true });
   }
@@ -424,16 +468,25 @@ export class Participant {
     const known = this.#incoming.missing(messageId);
     const hint = retrievalHint && retrievalHint.length <= HINT_BYTES ? toHex(retrievalHint) : undefined;
     const sender = senderId !== undefined && this.#isIdentifier(senderId) ? senderId : undefined;
+    const requestable = sender !== undefined && known?.senderId === undefined;
+    const requestMs = requestable ? this.#clock.ms + this.#requestDelayMs(messageId) : known?.requestMs;
     const row = {
+      ...(requestMs === undefined ? {} : { requestMs }),
       giveUpMs: known?.giveUpMs ?? this.#clock.ms + this.#limits.lostAfterMs,
       mayPredateUs: mayPredateUs && (known?.mayPredateUs ?? true),
       ...optionalParts(known?.hint ?? hint, known?.senderId ?? sender),
     };
     const newHint = known !== undefined && known.hint === undefined && hint !== undefined;
-    if (known && !newHint && known.mayPredateUs === row.mayPredateUs) return;
+    if (known && !newHint && !requestable && known.mayPredateUs === row.mayPredateUs) return;
     this.#incoming.lookFor(messageId, row);
     if (known && !newHint) return;
     outcome.missing.push({ messageId, ...optionalParts(row.hint, row.senderId) });
+  }
+
+  #requestDelayMs(messageId: string): number {
+    const { participantId, layout } = this.#config;
+    const { repairMinMs, repairMaxMs } = this.#limits;
+    return requestDelayMs(layout.repairHash, participantId, messageId, repairMinMs, repairMaxMs);
   }
 
   /** LIP-109, deliver message. */
@@ -446,37 +499,57 @@ export class Participant {
 
   /** A dependency is met: delivers what waited for it only, and what waited for that, in causal order. */
   #cascade(messageId: string, outcome: OutcomeDraft): void {
-    const ready: Entering[] = [];
-    const meet = (dependency: string) => {
-      const before = ready.length;
-      for (const dependant of this.#incoming.dependantsOf(dependency)) {
-        const row: IncomingRow | undefined = this.#incoming.meet(dependant, dependency);
-        if (row) ready.push({ messageId: dependant, ...row });
-      }
-      // The oldest last, where `pop` takes it.
-      if (ready.length > before) {
-        ready.sort((a, b) => b.lamport - a.lamport || (a.messageId < b.messageId ? 1 : -1));
-      }
-    };
-    meet(messageId);
+    let ready = this.#released([messageId]);
     for (let next = ready.pop(); next !== undefined; next = ready.pop()) {
       this.#deliver(next, outcome);
-      meet(next.messageId);
+      const released = this.#released([next.messageId]);
+      if (released.length > 0) ready = inOrder([...ready, ...released]);
     }
   }
 
+  /** Messages that waited for nothing but these dependencies; parked no more. The earliest is last. */
+  #released(dependencies: readonly string[]): Released[] {
+    const released: Released[] = [];
+    for (const dependency of dependencies) {
+      for (const messageId of this.#incoming.dependantsOf(dependency)) {
+        const row = this.#incoming.meet(messageId, dependency);
+        if (row) released.push({ messageId, ...row });
+      }
+    }
+    return inOrder(released);
+  }
+
   /**
-   * A dependency that will not come: irretrievably lost, in the words of LIP-109. Whoever waited for it is delivered; if
-   * it comes after all, it is delivered late. What may be from before our join horizon was never ours to lose: the wire
-   * carries no time of a dependency, so that is what messages from before our start name, unless their sender has spoken
-   * after the horizon already. What messages since our start name counts as ours.
+   * Dependencies that will not come: irretrievably lost, in the words of LIP-109. What waited for them is delivered; if
+   * they come after all, they are delivered late.
+   *
+   * With a lost message goes the knowledge of what it depended on. So what waited for it now waits for whatever is parked
+   * and earlier in the order of the log, which agrees with the causal one.
+   *
+   * What may be from before our join horizon was never ours to lose. The wire carries no time of a dependency, so that is
+   * what messages from before our start name, unless their sender has spoken after the horizon already. What messages
+   * since our start name counts as ours.
    */
-  #giveUp(messageId: string, reason: string, outcome: OutcomeDraft): void {
-    const row = this.#incoming.missing(messageId);
-    this.#incoming.stopLookingFor(messageId);
-    this.#seen.add(messageId, "lost");
-    if (row && !row.mayPredateUs) outcome.lost.push({ messageId, ...optionalParts(undefined, row.senderId), reason });
-    this.#cascade(messageId, outcome);
+  #giveUp(messageIds: readonly string[], reason: string, outcome: OutcomeDraft): void {
+    for (const messageId of messageIds) {
+      const row = this.#incoming.missing(messageId);
+      this.#incoming.stopLookingFor(messageId);
+      this.#seen.add(messageId, "lost");
+      if (row?.mayPredateUs === false) {
+        outcome.lost.push({ messageId, ...optionalParts(undefined, row.senderId), reason });
+      }
+    }
+    const released = this.#released(messageIds);
+    for (let next = released.pop(); next !== undefined; next = released.pop()) {
+      const waitsFor = this.#incoming.parkedBefore(next.messageId, next.lamport);
+      if (waitsFor.length > 0) {
+        const { messageId, ...row } = next;
+        this.#incoming.park(messageId, { ...row, waitsFor });
+        continue;
+      }
+      this.#deliver(next, outcome);
+      this.#cascade(next.messageId, outcome);
+    }
   }
 
   /** Too many wait: what the longest waiting ones wait for is given up. No content is thrown away. */
@@ -485,16 +558,13 @@ export class Participant {
     while (this.#incoming.size > parkedMessages || this.#incoming.bytes > parkedBytes) {
       const missing = this.#incoming.missingForOldest();
       if (missing.length === 0) return;
-      for (const id of missing) this.#giveUp(id, "too many messages wait for others", outcome);
+      this.#giveUp(missing, "too many messages wait for others", outcome);
     }
   }
 
   #boundMissing(outcome: OutcomeDraft): void {
-    while (this.#incoming.missingSize > this.#limits.missing) {
-      const longest = this.#incoming.longestMissing();
-      if (longest === undefined) return;
-      this.#giveUp(longest, "too many messages are missing", outcome);
-    }
+    const excess = this.#incoming.excessMissing(this.#limits.missing);
+    if (excess.length > 0) this.#giveUp(excess, "too many messages are missing", outcome);
   }
 
   /** A stamp from the far future must not carry our clock, or the order of the log, away from the time that it is. */
@@ -514,7 +584,13 @@ export class Participant {
   }
 
   #nextDueMs(): number | undefined {
-    const due = [this.#outgoing.nextDueMs(), this.#incoming.nextDueMs(), this.#sync.nextDueMs()];
+    const due = [
+      this.#outgoing.nextDueMs(),
+      this.#incoming.nextDueMs(),
+      this.#incoming.nextRequestMs(),
+      this.#repairs.nextDueMs(),
+      this.#sync.nextDueMs(),
+    ];
     const set = due.filter((ms) => ms !== undefined);
     return set.length === 0 ? undefined : Math.min(...set);
   }
@@ -523,6 +599,11 @@ export class Participant {
 /** Messages with neither history nor filter are ephemeral ones in all but name: nobody waits for their acknowledgement. */
 function wantsAcknowledgement(message: SdsMessage): boolean {
   return message.causalHistory.length > 0 || message.bloomFilter.length > 0;
+}
+
+/** By Lamport timestamp and id, the earliest last, where `pop` takes it. */
+function inOrder(messages: Released[]): Released[] {
+  return messages.sort((a, b) => b.lamport - a.lamport || (a.messageId < b.messageId ? 1 : -1));
 }
 
 function hashOf({ messageHash, ephemeral }: IncomingContext): { readonly hash?: string } {

@@ -90,6 +90,8 @@ export interface IncomingRow {
 /** A dependency that is looked for. */
 export interface MissingRow {
   readonly giveUpMs: number;
+  /** When to ask the others for it (T_req); absent once that was done, and where the original sender is unknown. */
+  readonly requestMs?: number;
   /** Message hash, lower-case hexadecimal. */
   readonly hint?: string;
   readonly senderId?: string;
@@ -108,6 +110,13 @@ export interface SummaryRow {
   readonly sequence: number;
   /** Our count of messages with a filter when it came (again). */
   readonly sends: number;
+}
+
+/** A message that someone asked for. */
+export interface RepairRow {
+  /** When to send it (T_resp); after that, until when it is not sent again. */
+  readonly dueMs: number;
+  readonly answered: boolean;
 }
 
 /** Size of a wire row, and when it may go; never, while it may have to be sent again. */
@@ -130,6 +139,7 @@ export interface SdsTables {
   readonly missing: Table<string, MissingRow>;
   readonly members: Table<string, MemberRow>;
   readonly summary: Table<string, SummaryRow>;
+  readonly repairs: Table<string, RepairRow>;
   readonly wireSizes: Table<string, WireSizeRow>;
   readonly wires: ColdTable<string, WireRow>;
 }
@@ -144,6 +154,7 @@ export const SDS_TABLES = [
   "sdsMissing",
   "sdsMembers",
   "sdsSummary",
+  "sdsRepairs",
   "sdsWireSizes",
 ] as const;
 /** Names in storage of the tables that are only written, and read one row at a time. */
@@ -159,6 +170,7 @@ export function openSdsTables(journal: Journal, scope: StoredKey, stored: Stored
     missing: tableOf("sdsMissing", journal, scope, stored),
     members: tableOf("sdsMembers", journal, scope, stored),
     summary: tableOf("sdsSummary", journal, scope, stored),
+    repairs: tableOf("sdsRepairs", journal, scope, stored),
     wireSizes: tableOf("sdsWireSizes", journal, scope, stored),
     wires: new ColdTable("sdsWires", journal, scope),
   };

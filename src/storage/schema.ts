@@ -31,6 +31,7 @@ export const TABLES = [
   "sdsMissing",
   "sdsMembers",
   "sdsSummary",
+  "sdsRepairs",
   "sdsWireSizes",
   "sdsWires",
   // rate-limit

@@ -220,6 +220,19 @@ describe("cases of LIP-109 that break implementations", () => {
     expect(bob.sds.logIds()).toEqual([m1.messageId, m2.messageId]);
   });
 
+  test("what waited for a lost message waits on for what that one may have depended on", () => {
+    const bob = newPeer("bob");
+    const at = (seconds: number) => BigInt(START / 1000 + seconds);
+    // first ← lost ← last, and first itself waits for another one, noticed later.
+    bob.receive(craft({ messageId: "last", after: ["lost"], lamportTimestamp: at(3) }));
+    bob.tick(START + 10_000);
+    bob.receive(craft({ messageId: "first", after: ["gone"], lamportTimestamp: at(1) }), START + 10_000);
+    runTimers(bob, START + LOST_AFTER);
+    expect(bob).toMatchObject({ lost: ["lost"], delivered: [] });
+    runTimers(bob, START + LOST_AFTER + 10_000);
+    expect(bob).toMatchObject({ lost: ["lost", "gone"], delivered: ["first", "last"] });
+  });
+
   test("time offline does not count towards giving up", () => {
     const bob = newPeer("bob");
     bob.receive(craft({ messageId: "b", after: ["a"] }));
@@ -291,7 +304,10 @@ describe("cases of LIP-109 that break implementations", () => {
 describe("bounds", () => {
   test("too many parked: what the oldest wait for is given up, and no content is thrown away", () => {
     const bob = new Peer("bob", { startedAt: START - 60_000, limits: { parkedMessages: 10 } });
-    for (let i = 0; i < 25; i++) bob.receive(craft({ messageId: `m${i}`, after: [`dep-${i}`] }));
+    for (let i = 0; i < 25; i++) {
+      const lamportTimestamp = BigInt(START / 1000 + i);
+      bob.receive(craft({ messageId: `m${i}`, after: [`dep-${i}`], lamportTimestamp }));
+    }
     expect(bob.tables.incoming.size).toBe(10);
     expect(bob.delivered).toEqual(Array.from({ length: 15 }, (_, i) => `m${i}`));
     expect(bob.lost).toEqual(Array.from({ length: 15 }, (_, i) => `dep-${i}`));

@@ -29,7 +29,7 @@ export async function createWakuNode(network: NetworkConfig, privateKey: Bytes):
     discovery: { dns: false, peerExchange: dnsLists.length > 0, peerCache: false },
     connectionManager: { dialCooldown: 1, failedDialCooldown: 2 },
     libp2p: {
-      // The package that makes keys is typed against a newer helper than the one that takes them; it is the same key.
+      // The types of the package that makes keys are newer than those of the one that takes them; it is the same key.
       privateKey: key as Libp2pKey,
       // Under mplex a rejected stream leaks on the service node, so yamux is offered first.
       streamMuxers: [yamux(), mplex()],

@@ -28,7 +28,7 @@ function fail(reason: string): never {
 
 const nodes = wholeNumber("nodes", values.nodes, 1, 16);
 const port = wholeNumber("port", values.port, 0, 65_536 - nodes);
-const network = await startLocalNetwork({
+const starting = startLocalNetwork({
   port,
   clusterId: wholeNumber("cluster", values.cluster, 0, 65_535),
   shards: wholeNumber("shards", values.shards, 1, 1_024),
@@ -36,7 +36,12 @@ const network = await startLocalNetwork({
   limits: values.limits ? "real" : "none",
   // The same addresses at every start, so that a client can be configured once.
   identitySeed: "local-waku-network",
-}).catch((reason: unknown) => {
+});
+// Before anything is printed: whoever reads the addresses may be done with them at once.
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => void starting.then((network) => network.stop()).then(() => process.exit(0)));
+}
+const network = await starting.catch((reason: unknown) => {
   const words = reasonOf(reason);
   fail(
     words.includes("EADDRINUSE")
@@ -50,7 +55,3 @@ process.stdout.write(
   `Local Waku network: ${network.nodes.length} service nodes, cluster ${network.clusterId}, ${network.shards} shards, ` +
     `${values.limits ? "real" : "no"} rate limits. Ctrl-C ends it.\n`,
 );
-
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => void network.stop().then(() => process.exit(0)));
-}

@@ -174,6 +174,22 @@ export class ServiceNode {
     );
   }
 
+  /** Resolves once no connection to the peer is left: only then may it come back, since there is one a peer. */
+  async untilGone(peer: string): Promise<void> {
+    const libp2p = this.#running?.libp2p;
+    const isThere = (): boolean =>
+      libp2p?.getConnections().some(({ remotePeer }) => remotePeer.toString() === peer) ?? false;
+    await new Promise<void>((resolve) => {
+      const check = (): void => {
+        if (isThere()) return;
+        libp2p?.removeEventListener("connection:close", check);
+        resolve();
+      };
+      libp2p?.addEventListener("connection:close", check);
+      check();
+    });
+  }
+
   /** Dials another node and waits until each knows that the other relays every shard. */
   async #join(node: ServiceNode): Promise<void> {
     await this.#running?.libp2p.dial(multiaddr(node.multiaddr));

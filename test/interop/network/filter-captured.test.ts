@@ -183,6 +183,7 @@ describe("filter, captured", () => {
     const topic = "/cap/1/reconnect/proto";
     await client.filter(connection, "SUBSCRIBE", SHARD, [topic]);
     await connection.close();
+    await network.nodes[0]?.untilGone(client.peerId);
     await publish("while away", topic);
     clock.advance(1_000);
     const again = { client, connection: await client.connect(network.multiaddrs[0] ?? "") };
@@ -200,6 +201,7 @@ describe("filter, captured", () => {
     const before = await connect(network, "yamux", "new host");
     await before.client.filter(before.connection, "SUBSCRIBE", SHARD, [topic]);
     await before.client.stop();
+    await network.nodes[0]?.untilGone(before.client.peerId);
     clock.advance(1000 * (captured.reconnectedAt - captured.stoppedAt));
     const after = await another("yamux", "new host");
     await publish("back", topic);

@@ -256,6 +256,7 @@ describe("lightpush", () => {
     expect(own.multiaddrs[0]).toBe(node?.multiaddr);
     expect(await send("restarted")).toBe(200);
     await another.libp2p.stop();
+    await node?.untilGone(another.peerId);
     await another.libp2p.start();
     expect(await send("client restarted")).toBe(200);
     expect(node?.archive.messages(topic).map(({ message }) => new TextDecoder().decode(message.payload))).toEqual([
@@ -354,6 +355,7 @@ describe("filter", () => {
     expect(unsubscribed.statusCode).toBe(404);
     await roundTrip("node restarted");
     await another.libp2p.stop();
+    await own.nodes[0]?.untilGone(another.peerId);
     await another.libp2p.start();
     await roundTrip("client restarted");
     await another.stop();

@@ -12,12 +12,12 @@ import type { Cipher } from "../encryption/cipher.ts";
 import { none } from "../encryption/none.ts";
 import { LIMITS } from "../limits.ts";
 import { type RateLimitConfig, RateLimitManager, UNLIMITED } from "../rate-limit/rate-limit-manager.ts";
-import { nimLayout } from "../sds/nim-layout.ts";
 import { Participant } from "../sds/participant.ts";
 import { openSdsTables, SDS_TABLES } from "../sds/tables.ts";
 import { openReassemblerTables, REASSEMBLER_TABLES, Reassembler } from "../segmentation/reassembler.ts";
 import { contentTopicProblem } from "./content-topic.ts";
 import type { MessagingClient, MessagingEvent, Storage } from "./ports.ts";
+import { wireOf } from "./profiles.ts";
 import { type CloseReason, ReliableChannel } from "./reliable-channel.ts";
 import { CHANNEL_TABLES, channelScope, EVENTS_TABLE, ONLY_ROW, openChannelTables } from "./rows.ts";
 import { type Chance, nameOf, Shell, systemChance } from "./shell.ts";
@@ -122,7 +122,7 @@ export class ReliableChannelManager implements ChannelManagerApi {
     const refused = problemOf(params) ?? (known && mismatch(known, params)) ?? this.#fullFor(origin);
     if (refused) return err(refused);
     if (known) {
-      known.reopen();
+      known.reopen(now);
       return ok(known);
     }
     const key = { origin, channelId };
@@ -214,11 +214,13 @@ export class ReliableChannelManager implements ChannelManagerApi {
     const tables = openChannelTables(key, journal, stored);
     const row = tables.channel.get(ONLY_ROW);
     if (row === undefined) throw new Error(`channel ${key.channelId} has no row`);
+    const profile = wireOf(row.profile);
+    if (profile === undefined) throw new Error(`profile ${row.profile} is not available`);
     const sdsTables = openSdsTables(journal, channelScope(key), stored);
     const config = {
       participantId: row.senderId,
       channelId: key.channelId,
-      layout: nimLayout,
+      layout: profile.layout,
       startedAt: row.createdAt,
     };
     const channel = new ReliableChannel({
@@ -226,7 +228,8 @@ export class ReliableChannelManager implements ChannelManagerApi {
       tables,
       sds: new Participant(config, sdsTables),
       wires: sdsTables.wires,
-      reassembler: new Reassembler(openReassemblerTables(journal, channelScope(key), stored), "segments"),
+      reassembler: new Reassembler(openReassemblerTables(journal, channelScope(key), stored), profile.content),
+      profile,
       cipher: (this.#parts.cipherFor ?? builtInCipher)(row.encryption),
       shell: this.#shell,
     });
@@ -327,7 +330,7 @@ function unknown(channelId: string): ChannelError {
 
 function problemOf(params: ChannelParams): ChannelError | undefined {
   const { channelId, contentTopic, senderId, profile = "logos", encryption } = params;
-  if (profile !== "logos") return { kind: "unsupported", message: `profile ${profile} is not available yet` };
+  if (wireOf(profile) === undefined) return { kind: "unsupported", message: `profile ${profile} is not available yet` };
   if (encryption !== "none") return { kind: "unsupported", message: `encryption ${encryption} is not available yet` };
   const limit = LIMITS.sds.identifierBytes;
   for (const [name, value] of Object.entries({ channelId, senderId: senderId ?? "-", contentTopic })) {

@@ -18,9 +18,9 @@ import type { SdsOutcome } from "../sds/outcome.ts";
 import type { Participant } from "../sds/participant.ts";
 import type { SdsTables } from "../sds/tables.ts";
 import type { LostMessage, Reassembled, Reassembler } from "../segmentation/reassembler.ts";
-import { performSegmentation } from "../segmentation/segmenter.ts";
 import { type EventBody, EventLog } from "./event-log.ts";
 import type { MessageEnvelope, MessageHash, MessagingRequestId, ReceivedMessage } from "./ports.ts";
+import type { ProfileWire } from "./profiles.ts";
 import { type ChannelRow, type ChannelTables, ONLY_ROW, type OutboxRow } from "./rows.ts";
 import { type Outcome, SendState } from "./send-state.ts";
 import type { Shell, ShellMember } from "./shell.ts";
@@ -36,7 +36,6 @@ import type {
   RequestId,
   RequestInfo,
 } from "./types.ts";
-import { RELIABLE_CHANNEL_MARKER } from "./wire-marker.ts";
 
 /** The stages of the pipeline and the state of one channel, as the manager puts them together. */
 export interface ChannelParts {
@@ -46,6 +45,7 @@ export interface ChannelParts {
   readonly wires: SdsTables["wires"];
   readonly reassembler: Reassembler;
   readonly cipher: Cipher;
+  readonly profile: ProfileWire;
   readonly shell: Shell;
 }
 
@@ -60,6 +60,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   readonly #wires: SdsTables["wires"];
   readonly #reassembler: Reassembler;
   readonly #cipher: Cipher;
+  readonly #profile: ProfileWire;
   readonly #shell: Shell;
   readonly #sendState: SendState;
   readonly #log: EventLog;
@@ -78,6 +79,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     this.#wires = parts.wires;
     this.#reassembler = parts.reassembler;
     this.#cipher = parts.cipher;
+    this.#profile = parts.profile;
     this.#shell = parts.shell;
     this.#sendState = new SendState(parts.tables);
     this.#log = new EventLog(parts.key, parts.tables, parts.shell.parts.storage);
@@ -172,8 +174,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   }
 
   #segment(payload: Bytes): Result<readonly Bytes[], ChannelError> {
-    if (this.#row.profile !== "logos") return ok([payload]);
-    const segments = performSegmentation(payload);
+    const segments = this.#profile.split(payload);
     if (segments.ok) return segments;
     return err({ kind: "payload-too-large", message: segments.error.message, limit: segments.error.limit });
   }
@@ -262,7 +263,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
         contentTopic: this.#row.contentTopic,
         payload: encrypted.value,
         ephemeral: item.ephemeral,
-        meta: RELIABLE_CHANNEL_MARKER,
+        meta: this.#profile.marker,
       };
       const sent = await this.#shell.parts.messaging.send(envelope, item.dispatchId);
       return sent.ok ? sent : err(`dispatch failed: ${sent.error}`);
@@ -324,7 +325,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
 
   /** The incoming pipeline: Decrypt → SDS → Reassemble → Emit. Resolves once what the message caused is durable. */
   async onMessageReceived(message: ReceivedMessage): Promise<void> {
-    if (!this.isOpen || !equalBytes(message.meta, RELIABLE_CHANNEL_MARKER)) return;
+    if (!this.isOpen || !equalBytes(message.meta, this.#profile.marker)) return;
     const decrypted = await this.#cipher.decrypt(message.payload, this.#cipherContext);
     if (!decrypted.ok) return;
     await this.#transact((now) => {
@@ -341,6 +342,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   }
 
   onTick(now: number): void {
+    if (!this.isOpen) return;
     const { messaging, chance } = this.#shell.parts;
     const { lightpush, filter } = messaging.peers();
     const online = lightpush > 0 && filter > 0;
@@ -348,7 +350,9 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     this.#logLost(this.#reassembler.expire(now));
   }
 
+  /** A closed channel hears nobody, so its timers stand still: they would only report what is not the case. */
   nextDeadline(): number | undefined {
+    if (!this.isOpen) return undefined;
     const deadlines = [this.#sds.nextDeadline(), this.#reassembler.nextDeadline()].filter((at) => at !== undefined);
     return deadlines.length === 0 ? undefined : Math.min(...deadlines);
   }
@@ -404,7 +408,8 @@ export class ReliableChannel implements ChannelApi, ShellMember {
 
   #append(body: EventBody, now = this.#shell.parts.clock.now()): void {
     const event = this.#log.append(body, now);
-    this.#shell.tell(this.key, { type: "event", event });
+    // What became of a closed channel's requests is read when it is opened again.
+    if (this.isOpen) this.#shell.tell(this.key, { type: "event", event });
   }
 
   #touch(now: number): void {
@@ -438,7 +443,8 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   }
 
   /** Inside a transaction: open again, with everything it had. */
-  reopen(): void {
+  reopen(now: number): void {
+    this.#reassembler.resume(now);
     this.#tables.channel.put(ONLY_ROW, { ...this.#row, open: true });
   }
 

@@ -243,6 +243,11 @@ export class Reassembler {
     return { ...message, payload };
   }
 
+  /** Segments may come again from `now` on: the time before is not held against what is stored, as after a restart. */
+  resume(now: number): void {
+    this.#resumedAt = now;
+  }
+
   /** Gives up what had no news for too long: LIP-243 "Denial of Service". */
   expire(now: number): readonly LostMessage[] {
     this.#resumedAt ??= now;

@@ -1,9 +1,12 @@
 /** Orders of events in which a crash would lose or double something, one by one. */
 import { beforeEach, expect, test } from "vitest";
 import { ok } from "../../../src/common/result.ts";
+import { LIMITS } from "../../../src/limits.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
-import { Peer } from "../../support/peer.ts";
+import { ORIGIN, Peer } from "../../support/peer.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
+
+const SECOND = 1000;
 
 let clock: VirtualClock;
 let network: FakeNetwork;
@@ -65,4 +68,26 @@ test("an outcome that is told before its identifier is known is not lost", async
   await network.settle();
   expect(alice.mailbox.tasks).toHaveLength(1);
   expect(await alice.outcomes(requestId)).toEqual(["sent"]);
+});
+
+test("C04 what a closed channel had begun to receive waits for it, however long it is closed", async () => {
+  const payload = new Uint8Array(250_000).fill(5);
+  const alice = await Peer.start("alice", network);
+  await alice.open();
+  alice.messaging.automatic = false;
+  await alice.send(payload);
+  await network.settle();
+  const segments = alice.mailbox.tasks.map(({ message }) => message);
+  await alice.kill();
+  const bob = await Peer.start("bob", network);
+  await bob.open();
+  const [first, second, third] = segments;
+  if (!first || !second || !third) throw new Error("too few segments");
+  for (const segment of [first, second]) await network.inject(segment);
+  await bob.manager.closeChannel({ origin: ORIGIN, channelId: "room" }, "page");
+  await clock.advance(2 * LIMITS.segmentation.setIdleMs);
+  await bob.open();
+  await clock.advance(SECOND);
+  await network.inject(third);
+  expect(await bob.log()).toMatchObject([{ type: "reliable:message:received", message: payload }]);
 });

@@ -108,7 +108,11 @@ async function senderCloses(points: CrashPoints): Promise<void> {
   await alice.open();
   await alice.send(THREE_SEGMENTS, "once");
   await alice.close();
-  await alice.pass(5 * SECOND);
+  alice.heardNotices.length = 0;
+  await alice.pass(60 * SECOND);
+  expect(alice.heardNotices).toEqual([]);
+  // Nobody would hear an answer: nothing is sent again, and no sync is sent.
+  expect(alice.mailbox.tasks).toHaveLength(3);
   expect([...alice.mailbox.topics]).toEqual([]);
   expect(alice.manager.channels()).toEqual([]);
   expect(await bob.log()).toHaveLength(1);

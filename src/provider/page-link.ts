@@ -31,6 +31,9 @@ export const UNREACHABLE_MS = 15_000;
 /** Milliseconds before the first, second, … new attempt after the line went down; the last one repeats. */
 export const BACKOFF_MS = [0, 100, 500, 1_000, 2_000, 5_000] as const;
 
+/** Failures that still count once the background greeted: enough that one which dies at every call is not hammered. */
+const AFTER_WELCOME = 2;
+
 /** What the page side needs of its surroundings. */
 export interface PageHost {
   /** Posts to the bridge, or keeps the frame for it until it is there. Throws where the frame cannot be cloned. */
@@ -146,6 +149,8 @@ export class PageLink {
           return;
         }
         this.#welcomed = true;
+        // Most workers die of idleness, not of a fault: one that greets is worth a quick attempt the next time too.
+        this.#failures = Math.min(this.#failures, AFTER_WELCOME);
         this.#events.up(frame.session, frame.status);
         break;
       case "accepted": {

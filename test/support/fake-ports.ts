@@ -37,6 +37,10 @@ export class FakePort implements RuntimePort {
     return { client, server };
   }
 
+  get peer(): FakePort | undefined {
+    return this.#peer;
+  }
+
   get open(): boolean {
     return this.#open;
   }

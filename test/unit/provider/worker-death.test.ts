@@ -33,6 +33,21 @@ describe("death of the worker in the middle of a call", () => {
     },
   );
 
+  test("a message sent while the worker is away does not overtake the one that is sent again", async () => {
+    const world = new World();
+    const page = await world.trustedPage();
+    const channel = await page.provider.createReliableChannel(PLAIN);
+    dieAt(world, "before its commit");
+    const first = channel.send(Uint8Array.of(1));
+    await world.clock.settle();
+    await world.kill();
+    const second = channel.send(Uint8Array.of(2));
+    await world.recover();
+    expect(await Promise.all([first, second])).toEqual(["request 1", "request 2"]);
+    const { manager } = await world.worker();
+    expect(manager.sends.map(({ payload }) => payload[0])).toEqual([1, 2]);
+  });
+
   test.each(MOMENTS)("a createReliableChannel that dies %s opens the channel once", async (moment) => {
     const world = new World();
     const page = await world.trustedPage();

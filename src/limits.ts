@@ -15,6 +15,8 @@ export const LIMITS = {
   segmentation: {
     /** Bytes of one serialised segment at most. */
     segmentBytes: 102_400,
+    /** Bytes of a message in profiles without segmentation: with SDS around it, it still fits the network's message. */
+    rawBytes: 130_000,
     /** Bytes kept free in a segment for its own fields. */
     headerReserveBytes: 128,
     /** Shards are a multiple of this many bytes, as Leopard-RS needs them. */

@@ -361,11 +361,11 @@ export class Participant {
     outcome.arrived = { messageId, senderId, content } satisfies Received;
     this.#summary.note(messageId);
     this.#sync.onContentHeard();
+    // LIP-109, SDS-R: kept exactly as it came, for whoever asks for it.
+    this.#wires.keep(messageId, ownBytes(wire));
+    this.#wires.release(messageId, this.#clock.ms);
+    this.#wires.prune(this.#clock.ms);
     if (wantsAcknowledgement(message)) {
-      // LIP-109, SDS-R: kept exactly as it came, for whoever asks for it.
-      this.#wires.keep(messageId, ownBytes(wire));
-      this.#wires.release(messageId, this.#clock.ms);
-      this.#wires.prune(this.#clock.ms);
       this.#sync.oweAcknowledgement({ messageId, senderId }, context.random, this.#members.size);
       if (lamport > this.#horizon()) this.#members.spoke(senderId, lamport);
     }

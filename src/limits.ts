@@ -228,6 +228,52 @@ export const LIMITS = {
     addressChars: 512,
     networkNameChars: 64,
   },
+  /** Keys, the vault, and what is pasted. */
+  keys: {
+    /** Keys held, sites that may use one of them, and characters of a key's name. */
+    keys: 256,
+    originsPerKey: 64,
+    nameChars: 64,
+    /** Keys that a channel had before and still reads with: each is one more attempt at what nothing reads. */
+    earlierKeys: 8,
+    /** Characters of a password: fewer are guessed, and more are a file pasted by mistake. */
+    passwordMinChars: 8,
+    passwordMaxChars: 1_024,
+    /** PBKDF2-SHA-256 iterations: what is made here, and the most that a stranger's backup may cost us (about 2 s). */
+    kdfIterations: 600_000,
+    kdfMaxIterations: 10_000_000,
+    /** Milliseconds without use after which the vault locks: at first, and what may be chosen. */
+    autoLockMs: 1 * HOUR,
+    autoLockMinMs: 1 * MINUTE,
+    autoLockMaxMs: 7 * DAY,
+    /** Milliseconds between looks at the clock, which may jump, and by which the deadline moves at least. */
+    autoLockCheckMs: 30 * SECOND,
+    autoLockStepMs: 10 * SECOND,
+    /** Bytes and rows that are sealed anew in one transaction. */
+    resealBytes: 1 * MIB,
+    resealRows: 64,
+    /** Characters of a pasted key, of an invitation code, and of a backup file; channels in one. */
+    pastedChars: 4_096,
+    invitationChars: 4_096,
+    backupChars: 8 * MIB,
+    backupChannels: 4_096,
+    /** Pixels of an image in which a QR code is looked for. */
+    qrPixels: 24_000_000,
+  },
   /** Milliseconds for which stored call results, idempotency keys and final requests are kept. */
   keptResultsMs: 7 * DAY,
+} as const;
+
+/** The bounds of the script that runs in pages, apart from the others so that it carries these alone. */
+export const PAGE_LIMITS = {
+  /** Milliseconds without an answer to `hello` or to a call (accepted, not yet done, is one) before a new line is tried. */
+  silenceMs: 3 * SECOND,
+  /** Milliseconds after which calls that nobody accepted are rejected with `Disconnected`. */
+  unreachableMs: 15 * SECOND,
+  /** Milliseconds before the first, second, … attempt after the line went down; the last one repeats. */
+  backoffMs: [0, 0.1 * SECOND, 0.5 * SECOND, 1 * SECOND, 2 * SECOND, 5 * SECOND],
+  /** Failures that still count once the background greeted: enough that one which dies at every call is not hammered. */
+  failuresAfterWelcome: 2,
+  /** Events that one step of `history` asks for. */
+  historyPage: 64,
 } as const;

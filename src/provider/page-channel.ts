@@ -1,4 +1,5 @@
 /** `ReliableChannel`: one channel as a page holds it. */
+import { PAGE_LIMITS } from "../limits.ts";
 import { dispatch, TinyEmitter } from "./emitter.ts";
 import { channelClosed, invalidParams } from "./errors.ts";
 import type { Attachment, OpenedChannel, Push } from "./frames.ts";
@@ -15,9 +16,6 @@ import type {
   RequestInfo,
   SendOptions,
 } from "./provider-api.ts";
-
-/** Events that one `history` call fetches at once. */
-const HISTORY_PAGE = 64;
 
 /** An event that was told to listeners, until it and all before it are done with. */
 interface Told {
@@ -77,7 +75,7 @@ export class PageChannel extends TinyEmitter<ChannelEventMap> implements Reliabl
     if (!(left >= 0)) throw invalidParams("limit must be a number of events, 0 or more.");
     while (left > 0) {
       this.#mustBeOpen();
-      const params = { channelId: this.channelId, after, limit: Math.ceil(Math.min(left, HISTORY_PAGE)) };
+      const params = { channelId: this.channelId, after, limit: Math.ceil(Math.min(left, PAGE_LIMITS.historyPage)) };
       const { events, more } = await this.#link.call("history", params, options);
       for (const event of events) {
         yield event;

@@ -5,8 +5,9 @@
  * A background worker is stopped by the browser whenever it likes. The bridge then says `link down`; whatever waits for
  * an answer is sent again with its `callId`, and the background, once restarted, answers with the result of the first
  * time. A page that comes back from the back/forward cache gets no such news: there, and when nothing is heard for
- * `SILENCE_MS`, the page drops the line by itself.
+ * a while, the page drops the line by itself.
  */
+import { PAGE_LIMITS } from "../limits.ts";
 import { contextInvalidated, disconnected, invalidParams, timedOut, toError } from "./errors.ts";
 import type {
   Attachment,
@@ -24,15 +25,7 @@ import type {
 import { PROTOCOL_VERSION } from "./frames.ts";
 import type { CallOptions, ReliableChannelError, Session } from "./provider-api.ts";
 
-/** Milliseconds without an answer to `hello` or to a call (accepted, not yet done, is an answer) before a new line is tried. */
-export const SILENCE_MS = 3_000;
-/** Milliseconds after which calls that nobody accepted are rejected with `Disconnected`. */
-export const UNREACHABLE_MS = 15_000;
-/** Milliseconds before the first, second, … new attempt after the line went down; the last one repeats. */
-export const BACKOFF_MS = [0, 100, 500, 1_000, 2_000, 5_000] as const;
-
-/** Failures that still count once the background greeted: enough that one which dies at every call is not hammered. */
-const AFTER_WELCOME = 2;
+const { backoffMs, failuresAfterWelcome, silenceMs, unreachableMs } = PAGE_LIMITS;
 
 /** What the page side needs of its surroundings. */
 export interface PageHost {
@@ -53,7 +46,7 @@ export interface LinkEvents {
   up(session: Session, status: NetworkState): void;
   /** The background has not answered for a while. */
   silent(): void;
-  /** The background could not be reached for `UNREACHABLE_MS`, or never can be again. */
+  /** The background could not be reached for `PAGE_LIMITS.unreachableMs`, or never can be again. */
   lost(error: ReliableChannelError, recoverable: boolean): void;
 }
 
@@ -150,7 +143,7 @@ export class PageLink {
         }
         this.#welcomed = true;
         // Most workers die of idleness, not of a fault: one that greets is worth a quick attempt the next time too.
-        this.#failures = Math.min(this.#failures, AFTER_WELCOME);
+        this.#failures = Math.min(this.#failures, failuresAfterWelcome);
         this.#events.up(frame.session, frame.status);
         break;
       case "accepted": {
@@ -216,7 +209,7 @@ export class PageLink {
       if (pending) pending.accepted = false;
     }
     if (!this.#wanted()) return;
-    const delay = BACKOFF_MS[Math.min(this.#failures++, BACKOFF_MS.length - 1)];
+    const delay = backoffMs[Math.min(this.#failures++, backoffMs.length - 1)];
     this.#clear("retry");
     this.#cancelRetry = this.#host.after(delay ?? 0, () => this.#greet());
     this.#watch();
@@ -229,9 +222,9 @@ export class PageLink {
       this.#clear("silence", "deadline");
       return;
     }
-    this.#cancelDeadline ??= this.#host.after(UNREACHABLE_MS, () => this.#unreachable());
+    this.#cancelDeadline ??= this.#host.after(unreachableMs, () => this.#unreachable());
     if (!this.#greeted) return;
-    this.#cancelSilence ??= this.#host.after(SILENCE_MS, () => {
+    this.#cancelSilence ??= this.#host.after(silenceMs, () => {
       this.#cancelSilence = undefined;
       this.#host.post({ type: "reset" });
       this.#greet();

@@ -19,7 +19,7 @@ export const ErrorCode = {
   InvalidParams: -32602,
   Internal: -32603,
   NotFound: -32001, // unknown channel, request or key
-  AlreadyPending: -32002, // a prompt for this origin is already open
+  AlreadyPending: -32002, // a prompt for this origin is open, and this call asks for more than it shows
   LimitExceeded: -32005, // quota or rate limit of this origin
 } as const;
 export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode];
@@ -113,7 +113,9 @@ export interface Session {
 }
 
 export interface CallOptions {
+  /** Aborting rejects with the signal's reason. What was asked for may still take effect. */
   readonly signal?: AbortSignal;
+  /** Milliseconds after which the call rejects with `Disconnected`. What was asked for may still take effect. */
   readonly timeoutMs?: number;
 }
 export interface ConnectOptions extends CallOptions {

@@ -32,6 +32,8 @@ export class FakeMailbox {
   readonly topics = new Set<string>();
   /** Hashes of messages whose listener resolved: a restart does not fetch them again. */
   readonly received = new Set<string>();
+  /** Why the network refuses the `index`th task, if it does. */
+  refusal: (index: number) => string | undefined = () => undefined;
 }
 
 /** Where fake clients meet: keeps every message, as a store node does, and hands it to subscribers. */
@@ -206,6 +208,13 @@ export class FakeMessaging implements MessagingClient {
   }
 
   async #carry(task: FakeTask): Promise<void> {
+    const refused = this.mailbox.refusal(this.mailbox.tasks.indexOf(task));
+    if (refused !== undefined) {
+      task.state = "error";
+      task.error = refused;
+      await this.#tellOutcome(task);
+      return;
+    }
     task.state = "sent";
     if (!task.envelope.ephemeral) this.network.stored.push(task.message);
     for (const client of this.network.clients) client.push(task.message);

@@ -42,7 +42,7 @@ export const PORT_METHODS = {
   } satisfies Kinds<MessagingClient>,
   clock: { now: "sync", after: "sync" } satisfies Kinds<Clock>,
   chance: { newId: "sync", random: "sync" } satisfies Kinds<Chance>,
-  cipher: { encrypt: "async", decrypt: "async" } satisfies Kinds<Cipher>,
+  cipher: { encrypt: "async", decrypt: "async", unavailable: "sync" } satisfies Kinds<Cipher>,
 } as const;
 
 /** What a manager is made of, and how each part is under a life's control. */
@@ -170,6 +170,20 @@ export class MortalPeer {
     return this.act(async () => {
       if (this.manager.channelExists(ROOM)) await this.#call("close", () => this.manager.closeChannel(ROOM, "page"));
     });
+  }
+
+  retry(requestId: RequestId): Promise<void> {
+    return this.act(async () => {
+      // If it was taken up before the answer came, there is nothing more to be done.
+      if (this.channel.request(requestId)?.state !== "send-error") return;
+      await this.#call("retry", () => this.channel.retry(requestId));
+    });
+  }
+
+  /** Ends in order, as when the person chooses another network. What is done next starts it again. */
+  async stop(): Promise<void> {
+    await this.act(() => this.#call("stop", () => this.manager.stop()));
+    this.#life.end();
   }
 
   /** The page handled everything that it heard. */

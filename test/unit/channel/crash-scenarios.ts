@@ -100,6 +100,31 @@ async function retransmission(points: CrashPoints): Promise<void> {
   await assertEnd(alice, bob);
 }
 
+/** One segment of three is refused; later the person sends it again, after the connection was away. */
+async function failureAndRetry(points: CrashPoints): Promise<void> {
+  const world = worldOf(points);
+  const bob = await immortal("bob", world);
+  const alice = new MortalPeer("alice", world);
+  alice.mailbox.refusal = (index) => (index === 1 ? "420: not today" : undefined);
+  await alice.open();
+  const requestId = await alice.send(THREE_SEGMENTS, "once");
+  await alice.pass(5 * SECOND);
+  expect(typesOf(await alice.log())).toEqual(["send-error"]);
+  expect(alice.channel.request(requestId)).toMatchObject({
+    state: "send-error",
+    segments: { confirmed: 2, failed: 1 },
+  });
+  expect(await bob.log()).toEqual([]);
+  await alice.stop();
+  await alice.act(() => alice.messaging.tell({ type: "health" }));
+  await alice.retry(requestId);
+  await alice.pass(5 * SECOND);
+
+  expect(alice.mailbox.tasks).toHaveLength(4);
+  expect(typesOf(await alice.log())).toEqual(["send-error", "delivered"]);
+  await assertEnd(alice, bob);
+}
+
 /** What was accepted before closing is still sent; what became of it is read when the channel is opened again. */
 async function senderCloses(points: CrashPoints): Promise<void> {
   const world = worldOf(points);
@@ -177,6 +202,7 @@ export const SCENARIOS: readonly CrashScenario[] = [
   { name: "a three-segment send across two epochs, the sender killed", run: sendAcrossEpochs },
   { name: "a three-segment receive with one segment out of order, the receiver killed", run: receiveOutOfOrder },
   { name: "a retransmission, the sender killed", run: retransmission },
+  { name: "a failed segment and a retry, the sender killed", run: failureAndRetry },
   { name: "a close and a new opening, the sender killed", run: senderCloses },
   { name: "a close and a new opening, the receiver killed", run: receiverCloses },
   { name: "a conversation in both directions, one side killed", run: conversation },

@@ -17,7 +17,7 @@ export default defineConfig({
       : { minimum_chrome_version: "148", message_serialization: "structured_clone" }),
     content_security_policy: {
       extension_pages:
-        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src ws: wss: https:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src ws: wss: https:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
     },
   }),
 });

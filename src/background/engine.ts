@@ -16,6 +16,7 @@ import type { HeldPort } from "../provider/runtime-port.ts";
 import { createProviderServer, type NetworkView } from "../provider/server.ts";
 import { type NetworkControl, UiServer } from "../provider/ui-server.ts";
 import { Database } from "../storage/database.ts";
+import { useFastKeccak } from "./fast-keccak.ts";
 
 /** What the browser gives to an engine. */
 export interface EngineSurroundings {
@@ -40,7 +41,7 @@ export interface Engine {
 
 export async function startEngine(surroundings: EngineSurroundings): Promise<Engine> {
   const { network, extensionId, extensionUrl, version } = surroundings;
-  const storage = await Database.open();
+  const [storage] = await Promise.all([Database.open(), useFastKeccak()]);
   const journal = new Journal();
   const transactor = new Transactor(journal, storage, surroundings.onBroken);
   const clock = systemClock;

@@ -3,7 +3,14 @@
  * imposed. A new scheme is one file that implements `Cipher`.
  */
 import type { Bytes } from "../common/bytes.ts";
-import type { Result } from "../common/result.ts";
+import { err, ok, type Result } from "../common/result.ts";
+
+/**
+ * What the cipher is given, fixed when a channel is created.
+ * - `envelope`: the whole SDS message. Nobody without the key learns or forges anything of SDS.
+ * - `content`: the segment inside the SDS message. Ids, history and filter travel in clear and can be forged.
+ */
+export type Placement = "envelope" | "content";
 
 /** What a ciphertext is bound to. */
 export interface CipherContext {
@@ -16,4 +23,24 @@ export interface Cipher {
   encrypt(plaintext: Bytes, context: CipherContext): Promise<Result<Bytes>>;
   /** The plaintext, or why these bytes are not for us. */
   decrypt(ciphertext: Bytes, context: CipherContext): Promise<Result<Bytes>>;
+  /**
+   * Why it can do neither for now, in words; `undefined` while it can. What is to be encrypted or decrypted meanwhile
+   * waits; it is not failed and not dropped. A cipher without this is always ready.
+   */
+  unavailable?(): string | undefined;
+}
+
+/** Encrypts the segments of one message, in order. All of them, or nothing: the first failure is the outcome. */
+export async function encryptAll(
+  cipher: Cipher,
+  segments: readonly Bytes[],
+  context: CipherContext,
+): Promise<Result<readonly Bytes[]>> {
+  const ciphertexts: Bytes[] = [];
+  for (const segment of segments) {
+    const ciphertext = await cipher.encrypt(segment, context);
+    if (!ciphertext.ok) return err(ciphertext.error);
+    ciphertexts.push(ciphertext.value);
+  }
+  return ok(ciphertexts);
 }

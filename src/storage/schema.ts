@@ -45,4 +45,7 @@ export const TABLES = [
   "grants",
   "prompts",
   "callResults",
+  // keys
+  "vault",
+  "keys",
 ] as const;

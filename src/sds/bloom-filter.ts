@@ -1,7 +1,8 @@
 /**
  * The bloom filter of LIP-109, as far as both wire layouts agree on it: parameters, positions, bits.
  *
- * Bits are kept in the order of nim-sds: bit `i` is byte `i >> 3`, bit `i & 7`.
+ * Its bytes are the words of the wire as they travel. Where those are little-endian, bit `i` is byte `i >> 3`, bit
+ * `i & 7`; where they are big-endian, the bytes of each word of eight stand the other way round.
  */
 import type { Bytes } from "../common/bytes.ts";
 
@@ -22,6 +23,8 @@ export interface FilterShape {
   readonly hashes: number;
   /** Bits. */
   readonly bits: number;
+  /** The words are big-endian; otherwise little-endian. */
+  readonly bigEndianWords?: true;
 }
 
 /** Beyond this a number of hashes is nonsense: 64 positions would mean an error rate of 2⁻⁶⁴. */
@@ -43,11 +46,14 @@ export function filterBytes(bits: number): number {
 export class BloomFilter {
   readonly shape: FilterShape;
   readonly bytes: Uint8Array;
+  /** What turns the place of a byte in little-endian words into its place here. */
+  readonly #flip: 0 | 7;
   #fill: number | undefined;
 
   private constructor(shape: FilterShape, bytes: Uint8Array) {
     this.shape = shape;
     this.bytes = bytes;
+    this.#flip = shape.bigEndianWords ? 7 : 0;
   }
 
   static empty(shape: FilterShape): BloomFilter {
@@ -67,7 +73,8 @@ export class BloomFilter {
     const step = modulo(pair.bHigh, pair.bLow, bits);
     let position = modulo(pair.aHigh, pair.aLow, bits);
     for (let n = 0; n < hashes; n++) {
-      this.bytes[position >> 3] = this.#byte(position >> 3) | (1 << (position & 7));
+      const index = (position >> 3) ^ this.#flip;
+      this.bytes[index] = this.#byte(index) | (1 << (position & 7));
       position += step;
       if (position >= bits) position -= bits;
     }
@@ -118,7 +125,7 @@ export class BloomFilter {
   }
 
   #isSet(position: number): boolean {
-    return (this.#byte(position >> 3) & (1 << (position & 7))) !== 0;
+    return (this.#byte((position >> 3) ^ this.#flip) & (1 << (position & 7))) !== 0;
   }
 
   #byte(index: number): number {

@@ -8,6 +8,8 @@ export interface SdsLayout {
   readonly name: "nim-sds" | "lip-109";
   /** Milliseconds of one unit of Lamport time. */
   readonly lamportUnitMs: number;
+  /** Whether ephemeral messages carry a Lamport timestamp. LIP-109 has none in them; nim-sds refuses messages without. */
+  readonly ephemeralLamport: boolean;
   encode(message: SdsMessage): Bytes;
   /** Never throws. Bytes of the message are views of `wire`. */
   decode(wire: Uint8Array): Result<SdsMessage>;

@@ -24,6 +24,7 @@ const FILTER_SIZES = 4;
 export const nimLayout: SdsLayout = {
   name: "nim-sds",
   lamportUnitMs: 1000,
+  ephemeralLamport: true,
   encode,
   decode,
   hashPair,

@@ -276,7 +276,7 @@ export class Participant {
       senderId: participantId,
       messageId,
       channelId,
-      lamportTimestamp: BigInt(lamport),
+      lamportTimestamp: metadata === "none" && !layout.ephemeralLamport ? undefined : BigInt(lamport),
       causalHistory,
       bloomFilter: metadata === "full" ? this.#summary.nextFilter(new Set(history)) : EMPTY,
       content,
@@ -339,9 +339,18 @@ export class Participant {
   #receive(message: SdsMessage, lamport: number, wire: Uint8Array, context: IncomingContext): SdsOutcome {
     const outcome = emptyOutcome();
     const { messageId, senderId, content } = message;
+    this.#members.heard(senderId);
+    if (message.lamportTimestamp === undefined) {
+      // LIP-109: ephemeral messages are delivered at once, without buffering and without entering log or filter.
+      this.#incoming.stopLookingFor(messageId);
+      this.#seen.add(messageId, "ephemeral");
+      outcome.arrived = { messageId, senderId, content } satisfies Received;
+      outcome.delivered.push(messageId);
+      this.#cascade(messageId, outcome);
+      return outcome;
+    }
     const entries = this.#historyOf(message);
     const history = entries.map((entry) => entry.messageId);
-    this.#members.heard(senderId);
     this.#review(message, history, outcome);
     this.#sync.onHistoryHeard(senderId, history);
     if (history.some((id) => this.#seen.kindOf(id) === "sync")) this.#noteReferenceMembers();
@@ -370,12 +379,7 @@ export class Participant {
       if (lamport > this.#horizon()) this.#members.spoke(senderId, lamport);
     }
     const entering = { messageId, senderId, lamport, history, ...hashOf(context) };
-    if (message.lamportTimestamp === undefined) {
-      // LIP-109: ephemeral messages are delivered at once, without buffering and without entering the log.
-      this.#seen.add(messageId, "ephemeral");
-      outcome.delivered.push(messageId);
-      this.#cascade(messageId, outcome);
-    } else if (unmet.length === 0) {
+    if (unmet.length === 0) {
       this.#deliver(entering, outcome);
       this.#cascade(messageId, outcome);
     } else {

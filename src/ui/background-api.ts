@@ -3,7 +3,14 @@
  * The background posts `UiSnapshot` on connect and after changes; a page posts `UiCommandFrame` and gets one `UiAnswer`.
  */
 import type { ConnectionStatus } from "../channel/ports.ts";
-import type { ChannelKey, ChannelSummary, EncryptionMode, Profile } from "../channel/types.ts";
+import type {
+  ChannelKey,
+  ChannelSummary,
+  EncryptionMode,
+  Profile,
+  RequestInfo,
+  RequestState,
+} from "../channel/types.ts";
 import type { NetworkConfig } from "../messaging/network-config.ts";
 
 export const UI_PORT = "ui";
@@ -66,4 +73,163 @@ export interface UiAnswer {
   readonly type: "answer";
   readonly id: number;
   readonly error?: string;
+}
+
+// ── keys, vault, invitations, activity ────────────────────────────────────────────────────────
+
+/** What protects keys and content at rest. */
+export interface UiVault {
+  /** `open`: no password. `damaged`: what is stored cannot be read. */
+  readonly state: "open" | "unlocked" | "locked" | "damaged";
+  /** Minutes without use after which it locks; `null`: when the browser ends. */
+  readonly autoLockMinutes: number | null;
+  /** The person has seen the first screen: a password was set or declined. */
+  readonly welcomed: boolean;
+}
+
+/** Never the key itself. */
+export interface UiKey {
+  readonly id: string;
+  readonly name: string;
+  readonly fingerprint: { readonly words: readonly string[]; readonly hex: string };
+  readonly createdAt: number;
+  /** Sites that may use it: the first that did, and those that the person allowed since. */
+  readonly origins: readonly string[];
+  /** Channels that use it now. */
+  readonly channels: readonly ChannelKey[];
+}
+
+/** What a channel has beyond its summary. */
+export interface UiChannelDetails {
+  readonly channel: ChannelKey;
+  /** What the person calls it; the channel id until then. */
+  readonly label: string;
+  readonly keyId?: string;
+  /** Times that a message came which no key of the channel opens, and which speaks another layout. */
+  readonly undecryptable: number;
+  readonly foreignLayout: number;
+}
+
+/** One request, newest first in the snapshot. */
+export interface UiRequest {
+  readonly channel: ChannelKey;
+  readonly requestId: string;
+  readonly state: RequestState;
+  readonly bytes: number;
+  readonly segments: RequestInfo["segments"];
+  readonly createdAt: number;
+  readonly error?: string;
+}
+
+/** A large message under way. */
+export interface UiTransfer {
+  readonly channel: ChannelKey;
+  readonly direction: "out" | "in";
+  readonly id: string;
+  readonly done: number;
+  readonly total: number;
+}
+
+export type KeyTextFormat = "hex" | "base64" | "base64url" | "jwk";
+
+/** How the person answers a prompt for an encrypted channel. */
+export type UiKeyChoice =
+  | { readonly kind: "make"; readonly name: string }
+  | { readonly kind: "pick"; readonly keyId: string; readonly allowNewSite?: boolean }
+  | { readonly kind: "import"; readonly text: string; readonly name: string };
+
+/** Commands and what each is answered with; a failed one is answered with `error` in words. */
+export interface UiKeyCommands {
+  /** Declines (`null`) or sets the first password. */
+  welcome: { readonly params: { readonly password: string | null }; readonly value: undefined };
+  setPassword: {
+    readonly params: { readonly current?: string; readonly password: string | null };
+    readonly value: undefined;
+  };
+  unlock: { readonly params: { readonly password: string }; readonly value: undefined };
+  lock: { readonly params: Record<never, never>; readonly value: undefined };
+  setAutoLock: { readonly params: { readonly minutes: number | null }; readonly value: undefined };
+  makeKey: { readonly params: { readonly name: string }; readonly value: { readonly keyId: string } };
+  /** Looks at pasted text without keeping it: what it is, and whether that key is already here. */
+  inspectKeyText: {
+    readonly params: { readonly text: string };
+    readonly value:
+      | {
+          readonly kind: "key";
+          readonly format: KeyTextFormat;
+          readonly fingerprint: UiKey["fingerprint"];
+          /** The name of the key that is already here, if it is. */
+          readonly known?: string;
+        }
+      | {
+          readonly kind: "invitation";
+          readonly channelId: string;
+          readonly contentTopic: string;
+          readonly name?: string;
+          readonly fingerprint: UiKey["fingerprint"];
+        }
+      | { readonly kind: "backup" };
+  };
+  importKey: {
+    readonly params: { readonly text: string; readonly name: string };
+    readonly value: { readonly keyId: string };
+  };
+  renameKey: { readonly params: { readonly keyId: string; readonly name: string }; readonly value: undefined };
+  exportKey: {
+    readonly params: { readonly keyId: string; readonly format: KeyTextFormat };
+    readonly value: { readonly text: string };
+  };
+  deleteKey: { readonly params: { readonly keyId: string }; readonly value: undefined };
+  createChannel: {
+    readonly params: {
+      readonly origin: string;
+      readonly channelId: string;
+      readonly contentTopic: string;
+      /** Left out: not encrypted. */
+      readonly key?: UiKeyChoice;
+    };
+    readonly value: undefined;
+  };
+  renameChannel: {
+    readonly params: { readonly channel: ChannelKey; readonly label: string };
+    readonly value: undefined;
+  };
+  /** New messages use this key; the earlier ones go on being readable. */
+  changeChannelKey: {
+    readonly params: { readonly channel: ChannelKey; readonly key: UiKeyChoice };
+    readonly value: undefined;
+  };
+  deleteChannel: { readonly params: { readonly channel: ChannelKey }; readonly value: undefined };
+  /** The text code and its QR code as a square of dark (true) and light modules. */
+  createInvitation: {
+    readonly params: { readonly channel: ChannelKey };
+    readonly value: { readonly text: string; readonly qr: readonly (readonly boolean[])[] };
+  };
+  /** Makes the channel ready for the site, before the site asks. */
+  acceptInvitation: { readonly params: { readonly text: string; readonly origin: string }; readonly value: undefined };
+  retryRequest: {
+    readonly params: { readonly channel: ChannelKey; readonly requestId: string };
+    readonly value: undefined;
+  };
+  exportBackup: { readonly params: { readonly passphrase: string }; readonly value: { readonly text: string } };
+  importBackup: {
+    readonly params: { readonly text: string; readonly passphrase: string };
+    readonly value: { readonly keys: number; readonly channels: number };
+  };
+}
+export type UiKeyCommand = {
+  [K in keyof UiKeyCommands]: { readonly type: K } & UiKeyCommands[K]["params"];
+}[keyof UiKeyCommands];
+export type UiKeyCommandValue<K extends keyof UiKeyCommands> = UiKeyCommands[K]["value"];
+
+/** What a snapshot carries beyond channels, sites, prompts and network. */
+export interface UiVaultSnapshot {
+  readonly vault: UiVault;
+  readonly keys: readonly UiKey[];
+  readonly details: readonly UiChannelDetails[];
+  /** The newest 200. */
+  readonly requests: readonly UiRequest[];
+  readonly transfers: readonly UiTransfer[];
+  /** The epoch budget; `null` where nothing is limited. */
+  readonly budget: { readonly limit: number; readonly remaining: number; readonly resetsAt: number } | null;
 }

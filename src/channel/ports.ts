@@ -48,8 +48,44 @@ export type MessagingEvent =
  */
 export type MessagingListener = (event: MessagingEvent) => Promise<boolean>;
 
+/** Messages to look for in the stores: by hash, or everything of a time. */
+export type Wanted =
+  | { readonly hashes: readonly MessageHash[] }
+  /** Milliseconds since the Unix epoch, both ends included. */
+  | { readonly from: number; readonly to: number };
+
 export type ConnectionStatus = "Disconnected" | "PartiallyConnected" | "Connected";
 export type TopicHealth = "UNHEALTHY" | "MINIMALLY_HEALTHY" | "SUFFICIENTLY_HEALTHY" | "NOT_SUBSCRIBED";
+
+export type MessagingService = "lightpush" | "filter" | "store";
+/** Why nobody could read a message: its SDS layout is another profile's, or no key of its topic opens it. */
+export type UnreadableReason = "foreignLayout" | "undecryptable";
+
+/** What a person, or who helps one, may look at: no keys, no content. */
+export interface MessagingDiagnostics {
+  readonly network: string;
+  readonly status: ConnectionStatus;
+  /** Peer ids by service. */
+  readonly peers: Readonly<Record<MessagingService, readonly string[]>>;
+  /** Services with fewer than two peers, which is what this network lacks at present. */
+  readonly lacks: readonly { readonly service: MessagingService; readonly peers: number }[];
+  readonly subscriptions: readonly {
+    readonly contentTopic: string;
+    readonly health: TopicHealth;
+    readonly filterNodes: number;
+  }[];
+  /** Tasks not yet propagated, tasks awaiting confirmation, pushes under way; milliseconds since the oldest was taken on. */
+  readonly queue: {
+    readonly queued: number;
+    readonly propagated: number;
+    readonly pushing: number;
+    readonly oldestMs: number;
+  };
+  /** Messages since the start that nobody could read, each counted once. */
+  readonly unreadable: Readonly<Record<UnreadableReason, number>>;
+  /** The latest last; `at` in milliseconds since the Unix epoch. */
+  readonly lastErrors: readonly { readonly at: number; readonly what: string }[];
+}
 
 /** The Messaging API, LIP-168. */
 export interface MessagingClient {
@@ -60,16 +96,28 @@ export interface MessagingClient {
   stop(): Promise<void>;
   /**
    * Takes a message on. Once it resolves, the task is durable. The same idempotency key again sends nothing new: it
-   * returns the first call's identifier and tells the outcome once more if it is already final.
+   * returns the first call's identifier and tells the outcome once more if it is already final. The content topic is
+   * subscribed, unless it was unsubscribed before.
    */
   send(envelope: MessageEnvelope, idempotencyKey: string): Promise<Result<MessagingRequestId>>;
   /** Receives a content topic from now on and, through the store, from where it was left. Idempotent; a set, not a count. */
   subscribe(contentTopic: string): Promise<void>;
   unsubscribe(contentTopic: string): Promise<void>;
+  /**
+   * Looks in the stores for messages of a subscribed topic; what was not received before comes through the listener as
+   * `received`. Resolves when the search is over, whatever it found. Nothing of it is durable: whoever still misses
+   * something asks again.
+   */
+  retrieve(contentTopic: string, wanted: Wanted): Promise<void>;
   connectionStatus(): ConnectionStatus;
   topicHealth(contentTopic: string): TopicHealth;
   /** Which service protocols have how many usable peers. */
   peers(): { readonly lightpush: number; readonly filter: number; readonly store: number };
+  /** The machine went online or offline, or changed its network: look at once rather than at the next turn. */
+  networkChanged(): void;
+  /** Counts a received message that nobody could read, for diagnostics. */
+  noteUnreadable(reason: UnreadableReason, messageHash: MessageHash): void;
+  diagnostics(): MessagingDiagnostics;
 }
 
 /** Durable rows. One `commit` is one transaction: all of it happens, or nothing. */

@@ -2,12 +2,16 @@
 import type {
   ConnectionStatus,
   MessageEnvelope,
+  MessageHash,
   MessagingClient,
+  MessagingDiagnostics,
   MessagingListener,
   MessagingRequestId,
   Storage,
   TopicHealth,
+  Wanted,
 } from "../channel/ports.ts";
+import type { DnsClient } from "@waku/interfaces";
 import type { Clock } from "../common/clock.ts";
 import { err, type Result } from "../common/result.ts";
 import type { Journal } from "../common/table.ts";
@@ -17,16 +21,20 @@ import { pubsubTopicOf, shardOf } from "./content-topic.ts";
 import { MessagingTables } from "./messaging-tables.ts";
 import type { NetworkConfig } from "./network-config.ts";
 import { currentIdentity } from "./node-identity.ts";
+import { PeerCache } from "./peer-cache.ts";
 import { ReceiveService } from "./receive-service.ts";
+import { RecentErrors } from "./recent-errors.ts";
 import { SendService } from "./send-service.ts";
-import type { ServiceNodes } from "./service-nodes.ts";
+import type { Service, ServiceNodes } from "./service-nodes.ts";
 import { Teller } from "./teller.ts";
+import { UnreadableMessages } from "./unreadable-messages.ts";
 import { WakuServiceNodes } from "./waku-service-nodes.ts";
 
 /** Peers of each service that make a connection whole, and filter nodes that make a topic's health sufficient. */
 const ENOUGH = 2;
 /** What connection health is told under: no request and no topic has this name. */
 const HEALTH_SUBJECT = "health";
+const SERVICES = ["lightpush", "filter", "store"] as const satisfies readonly Service[];
 
 export interface MessagingClientParts {
   readonly tables: MessagingTables;
@@ -42,16 +50,22 @@ class Client implements MessagingClient {
   readonly #nodes: ServiceNodes;
   readonly #network: NetworkConfig;
   readonly #teller = new Teller();
+  readonly #errors: RecentErrors;
+  readonly #unreadable = new UnreadableMessages();
+  /** Topics that are not wanted any more: sending to them does not subscribe them again. */
+  readonly #unsubscribed = new Set<string>();
   readonly #sending: SendService;
   readonly #receiving: ReceiveService;
   #toldHealth = "";
   #running = false;
 
   constructor(parts: MessagingClientParts) {
-    this.#nodes = parts.nodes;
+    this.#errors = new RecentErrors(parts.clock);
+    this.#nodes = this.#errors.watching(parts.nodes);
     this.#network = parts.network;
-    this.#sending = new SendService({ ...parts, teller: this.#teller });
-    this.#receiving = new ReceiveService({ ...parts, teller: this.#teller, onHealth: () => this.#tellHealth() });
+    const common = { ...parts, nodes: this.#nodes, teller: this.#teller };
+    this.#sending = new SendService(common);
+    this.#receiving = new ReceiveService({ ...common, onHealth: () => this.#tellHealth() });
     this.#nodes.listen({
       onPush: (_, pubsubTopic, message) => this.#receiving.onPush(pubsubTopic, message),
       onPeersChanged: () => {
@@ -59,6 +73,7 @@ class Client implements MessagingClient {
         this.#receiving.peersChanged();
         this.#tellHealth();
       },
+      onTrouble: (what) => this.#errors.note(what),
     });
   }
 
@@ -85,17 +100,27 @@ class Client implements MessagingClient {
     if (!topic.ok) return err(`Failed to auto-subscribe to content topic before sending: ${topic.error}`);
     if (envelope.meta.length > LIMITS.messaging.metaBytes)
       return err(`meta of ${envelope.meta.length} bytes exceeds the maximum of ${LIMITS.messaging.metaBytes}`);
-    return this.#sending.send(envelope, topic.value, idempotencyKey);
+    const subscribed = this.#unsubscribed.has(envelope.contentTopic)
+      ? undefined
+      : this.#receiving.subscribe(envelope.contentTopic, topic.value);
+    const [sent] = await Promise.all([this.#sending.send(envelope, topic.value, idempotencyKey), subscribed]);
+    return sent;
   }
 
   async subscribe(contentTopic: string): Promise<void> {
     const topic = this.#pubsubTopic(contentTopic);
     if (!topic.ok) throw new Error(topic.error);
+    this.#unsubscribed.delete(contentTopic);
     await this.#receiving.subscribe(contentTopic, topic.value);
   }
 
   async unsubscribe(contentTopic: string): Promise<void> {
+    this.#unsubscribed.add(contentTopic);
     this.#receiving.unsubscribe(contentTopic);
+  }
+
+  async retrieve(contentTopic: string, wanted: Wanted): Promise<void> {
+    await this.#receiving.retrieve(contentTopic, wanted);
   }
 
   /** As the reference tells it for an edge node: by the services that it needs. */
@@ -118,6 +143,42 @@ class Client implements MessagingClient {
       lightpush: this.#nodes.peers("lightpush").length,
       filter: this.#nodes.peers("filter").length,
       store: this.#nodes.peers("store").length,
+    };
+  }
+
+  networkChanged(): void {
+    if (!this.#running) return;
+    this.#nodes.networkChanged();
+    this.#sending.step();
+    this.#receiving.networkChanged();
+  }
+
+  noteUnreadable(reason: UnreadableReason, messageHash: MessageHash): void {
+    this.#unreadable.note(reason, messageHash);
+  }
+
+  diagnostics(): MessagingDiagnostics {
+    const peers = {
+      lightpush: this.#nodes.peers("lightpush"),
+      filter: this.#nodes.peers("filter"),
+      store: this.#nodes.peers("store"),
+    };
+    return {
+      network: this.#network.name,
+      status: this.connectionStatus(),
+      peers,
+      lacks: SERVICES.filter((service) => peers[service].length < ENOUGH).map((service) => ({
+        service,
+        peers: peers[service].length,
+      })),
+      subscriptions: [...this.#receiving.topics()].map((contentTopic) => ({
+        contentTopic,
+        health: this.topicHealth(contentTopic),
+        filterNodes: this.#receiving.filterNodes(contentTopic) ?? 0,
+      })),
+      queue: this.#sending.queue(),
+      unreadable: this.#unreadable.counts(),
+      lastErrors: this.#errors.list(),
     };
   }
 
@@ -147,11 +208,13 @@ export interface WakuMessagingOptions {
   readonly transactor: Transactor;
   readonly clock: Clock;
   readonly network: NetworkConfig;
+  /** How DNS lists of nodes are read; DNS over HTTPS by default. */
+  readonly dns?: DnsClient;
 }
 
 /** The client over the Waku network, resuming from what `storage` holds. To change the network, stop it and make another. */
 export async function createWakuMessaging(options: WakuMessagingOptions): Promise<MessagingClient> {
-  const { storage, journal, transactor, clock, network } = options;
+  const { storage, journal, transactor, clock, network, dns } = options;
   const tables = await MessagingTables.load(storage, journal);
   const stored = tables.identity;
   const identity = await currentIdentity(stored, clock.now());
@@ -159,7 +222,13 @@ export async function createWakuMessaging(options: WakuMessagingOptions): Promis
   return createMessagingClient({
     tables,
     transactor,
-    nodes: new WakuServiceNodes(network, identity.privateKey, clock),
+    nodes: new WakuServiceNodes({
+      network,
+      privateKey: identity.privateKey,
+      clock,
+      cache: new PeerCache(tables, transactor, network.clusterId),
+      dns,
+    }),
     clock,
     network,
     newId: () => crypto.randomUUID(),

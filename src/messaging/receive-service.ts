@@ -5,7 +5,7 @@
  * that the filter lost is found by the next one, and only after the listener made durable what was found; a worker may
  * die anywhere and goes on from there.
  */
-import type { MessageHash, ReceivedMessage } from "../channel/ports.ts";
+import type { MessageHash, ReceivedMessage, Wanted } from "../channel/ports.ts";
 import { toHex } from "../common/bytes.ts";
 import type { Clock } from "../common/clock.ts";
 import type { Transactor } from "../common/transactor.ts";
@@ -14,7 +14,7 @@ import { FilterSubscriptions } from "./filter-subscriptions.ts";
 import type { MessagingTables } from "./messaging-tables.ts";
 import { PeerHealth } from "./peer-health.ts";
 import type { PeerName, ServiceNodes } from "./service-nodes.ts";
-import { catchUp } from "./store-catch-up.ts";
+import { type CatchUp, catchUp, fetchByHash } from "./store-catch-up.ts";
 import type { Teller } from "./teller.ts";
 import { type Intake, TopicIntake } from "./topic-intake.ts";
 import { messageHash, milliseconds, type WakuMessage } from "./waku-message.ts";
@@ -144,6 +144,12 @@ export class ReceiveService {
     if (reconnected) for (const contentTopic of this.#topics.keys()) this.#look(contentTopic);
   }
 
+  /** Messages may have been missed without any connection having been seen to end. */
+  networkChanged(): void {
+    this.#filter.verify();
+    for (const contentTopic of this.#topics.keys()) this.#look(contentTopic);
+  }
+
   /** The first filter node is back: what was published meanwhile is in the stores. */
   #served(contentTopic: string): void {
     const topic = this.#topics.get(contentTopic);
@@ -229,26 +235,49 @@ export class ReceiveService {
   }
 
   #catchUpFrom(store: PeerName, topic: Topic, now: number): ReturnType<typeof catchUp> {
-    const { contentTopic, pubsubTopic } = topic;
+    const { contentTopic } = topic;
     const at = this.#tables.topics.get(contentTopic)?.at ?? now;
     const overlap = LIMITS.messaging.catchUpOverlapMs;
     return catchUp(
-      {
-        nodes: this.#nodes,
-        store,
-        pubsubTopic,
-        contentTopic,
-        known: async (hash) => (await this.#seen.get(hash)?.outcome) === "handled",
-        take: async (hash, message) => {
-          const outcome = await (this.#seen.get(hash)?.outcome ?? this.#take(topic, hash, message));
-          return outcome === "handled";
-        },
-        progress: (at) => this.#progress(contentTopic, Math.min(at, now)),
-      },
+      { ...this.#source(store, topic), progress: (at) => this.#progress(contentTopic, Math.min(at, now)) },
       at - overlap,
       // Senders' clocks may be ahead as far as stores accept it.
       now + overlap,
     );
+  }
+
+  #source(store: PeerName, topic: Topic): Omit<CatchUp, "progress"> {
+    const { contentTopic, pubsubTopic } = topic;
+    return {
+      nodes: this.#nodes,
+      store,
+      pubsubTopic,
+      contentTopic,
+      known: async (hash) => (await this.#seen.get(hash)?.outcome) === "handled",
+      take: async (hash, message) => {
+        const outcome = await (this.#seen.get(hash)?.outcome ?? this.#take(topic, hash, message));
+        return outcome === "handled";
+      },
+    };
+  }
+
+  /** One store is asked after the other, until everything was found or none is left. */
+  async retrieve(contentTopic: string, wanted: Wanted): Promise<void> {
+    const topic = this.#topics.get(contentTopic);
+    if (!this.#running || !topic) return;
+    const now = this.#clock.now();
+    let hashes = "hashes" in wanted ? wanted.hashes : [];
+    for (const store of this.#storeHealth.order(this.#nodes.peers("store", topic.pubsubTopic), now)) {
+      const source = this.#source(store, topic);
+      const looked =
+        "hashes" in wanted
+          ? await fetchByHash(source, hashes)
+          : await catchUp({ ...source, progress: async () => {} }, wanted.from, wanted.to);
+      if (!looked.ok && looked.error === "store") this.#storeHealth.failed(store, this.#clock.now());
+      if (looked.ok) hashes = looked.value ?? [];
+      if (looked.ok && hashes.length === 0) return;
+      if (!this.#running || this.#topics.get(contentTopic) !== topic) return;
+    }
   }
 
   async #progress(contentTopic: string, at: number): Promise<void> {

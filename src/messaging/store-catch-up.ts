@@ -22,6 +22,8 @@ export interface CatchUp {
   readonly progress: (at: number) => Promise<void>;
 }
 
+type Source = Omit<CatchUp, "progress">;
+
 /** Why a walk ended early: the store failed, or the listener could not take a message yet. */
 export type CatchUpError = "store" | "listener";
 
@@ -36,6 +38,27 @@ export async function catchUp(parts: CatchUp, from: number, to: number): Promise
     await parts.progress(end);
   }
   return ok(undefined);
+}
+
+/** Fetches and hands over those of `hashes` that the store has and that are not known; the value is what it lacks. */
+export async function fetchByHash(
+  parts: Source,
+  hashes: readonly MessageHash[],
+): Promise<Result<readonly MessageHash[], CatchUpError>> {
+  const lacking: MessageHash[] = [];
+  const wanted: MessageHash[] = [];
+  for (const hash of hashes) if (!(await parts.known(hash))) wanted.push(hash);
+  for (let i = 0; i < wanted.length; i += LIMITS.messaging.storeFetch) {
+    const part = wanted.slice(i, i + LIMITS.messaging.storeFetch);
+    const found = await fetchOnce(parts, part);
+    if (!found.ok) return found;
+    for (const hash of part) {
+      const message = found.value.get(hash);
+      if (!message) lacking.push(hash);
+      else if (isGenuine(parts, hash, message) && !(await parts.take(hash, message))) return err("listener");
+    }
+  }
+  return ok(lacking);
 }
 
 async function walkWindow(parts: CatchUp, from: number, to: number): Promise<Result<void, CatchUpError>> {
@@ -60,16 +83,13 @@ async function fetch(parts: CatchUp, hashes: readonly MessageHash[]): Promise<Re
   let newest = 0;
   for (let i = 0; i < hashes.length; i += LIMITS.messaging.storeFetch) {
     const wanted = hashes.slice(i, i + LIMITS.messaging.storeFetch);
-    const answer = await query(parts, { hashes: wanted, includeData: true });
-    if (!answer.ok) return answer;
-    const found = new Map(answer.value.messages.map(({ hash, message }) => [hash, message]));
+    const found = await fetchOnce(parts, wanted);
+    if (!found.ok) return found;
     for (const hash of wanted) {
-      const message = found.get(hash);
+      const message = found.value.get(hash);
       // A store that does not return what it lists.
       if (!message) return err("store");
-      // What does not hash to its own name was made up or damaged on the way, and is nobody's message.
-      if (message.contentTopic !== parts.contentTopic) continue;
-      if (toHex(messageHash(parts.pubsubTopic, message)) !== hash) continue;
+      if (!isGenuine(parts, hash, message)) continue;
       if (!(await parts.take(hash, message))) return err("listener");
       newest = Math.max(newest, milliseconds(message.timestamp));
     }
@@ -77,7 +97,20 @@ async function fetch(parts: CatchUp, hashes: readonly MessageHash[]): Promise<Re
   return ok(newest);
 }
 
-async function query(parts: CatchUp, storeQuery: StoreQuery): Promise<Result<StoreAnswer, CatchUpError>> {
+async function fetchOnce(
+  parts: Source,
+  hashes: readonly MessageHash[],
+): Promise<Result<ReadonlyMap<MessageHash, WakuMessage | undefined>, CatchUpError>> {
+  const answer = await query(parts, { hashes, includeData: true });
+  return answer.ok ? ok(new Map(answer.value.messages.map(({ hash, message }) => [hash, message]))) : answer;
+}
+
+/** What does not hash to its own name was made up or damaged on the way, and is nobody's message. */
+function isGenuine(parts: Source, hash: MessageHash, message: WakuMessage): boolean {
+  return message.contentTopic === parts.contentTopic && toHex(messageHash(parts.pubsubTopic, message)) === hash;
+}
+
+async function query(parts: Source, storeQuery: StoreQuery): Promise<Result<StoreAnswer, CatchUpError>> {
   const answer = await parts.nodes.storeQuery(parts.store, storeQuery);
   return answer.ok && answer.value.status === STORE_OK ? answer : err("store");
 }

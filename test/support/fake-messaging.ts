@@ -5,11 +5,14 @@
 import type {
   ConnectionStatus,
   MessageEnvelope,
+  MessageHash,
   MessagingClient,
+  MessagingDiagnostics,
   MessagingEvent,
   MessagingListener,
   ReceivedMessage,
   TopicHealth,
+  Wanted,
 } from "../../src/channel/ports.ts";
 import { toHex } from "../../src/common/bytes.ts";
 import type { Clock } from "../../src/common/clock.ts";
@@ -73,6 +76,8 @@ export class FakeMessaging implements MessagingClient {
   readonly mailbox: FakeMailbox;
   readonly sent: MessageEnvelope[] = [];
   readonly subscriptions: string[] = [];
+  readonly unreadable: { readonly reason: UnreadableReason; readonly messageHash: MessageHash }[] = [];
+  readonly retrievals: Wanted[] = [];
   /** Whether `settle` carries tasks out by itself; otherwise tests say what becomes of each. */
   automatic = true;
   status: ConnectionStatus = "Connected";
@@ -137,6 +142,15 @@ export class FakeMessaging implements MessagingClient {
     this.mailbox.topics.delete(contentTopic);
   }
 
+  async retrieve(contentTopic: string, wanted: Wanted): Promise<void> {
+    this.retrievals.push(wanted);
+    if (this.status === "Disconnected" || !this.mailbox.topics.has(contentTopic)) return;
+    const isWanted = ({ messageHash, timestamp }: ReceivedMessage) =>
+      "hashes" in wanted ? wanted.hashes.includes(messageHash) : timestamp >= wanted.from && timestamp <= wanted.to;
+    const found = this.network.stored.filter((message) => message.contentTopic === contentTopic && isWanted(message));
+    for (const message of found) this.push(message);
+  }
+
   connectionStatus(): ConnectionStatus {
     return this.status;
   }
@@ -148,6 +162,26 @@ export class FakeMessaging implements MessagingClient {
   peers() {
     const usable = this.status === "Disconnected" ? 0 : 2;
     return { lightpush: usable, filter: usable, store: usable };
+  }
+
+  networkChanged(): void {}
+
+  noteUnreadable(reason: UnreadableReason, messageHash: MessageHash): void {
+    this.unreadable.push({ reason, messageHash });
+  }
+
+  diagnostics(): MessagingDiagnostics {
+    const of = (reason: UnreadableReason) => this.unreadable.filter((each) => each.reason === reason).length;
+    return {
+      network: "fake",
+      status: this.status,
+      peers: { lightpush: [], filter: [], store: [] },
+      lacks: [],
+      subscriptions: [],
+      queue: { queued: 0, propagated: 0, pushing: 0, oldestMs: 0 },
+      unreadable: { foreignLayout: of("foreignLayout"), undecryptable: of("undecryptable") },
+      lastErrors: [],
+    };
   }
 
   push(message: ReceivedMessage): void {

@@ -460,3 +460,54 @@ describe("health", () => {
     expect(b.client.topicHealth(TOPIC)).toBe("NOT_SUBSCRIBED");
   });
 });
+
+describe("retrieve", () => {
+  test("a message is fetched by its hash from the first store that has it, and received once", async () => {
+    const { b, nodes } = await subscribed();
+    const wanted = b.message("wanted", b.clock.now() - 30 * HOUR);
+    const hash = b.network.store(pubsubTopic(), wanted);
+    nodes[0].answerStore = () => ok({ status: 200, statusText: "OK", messages: [] });
+    await b.client.retrieve(TOPIC, { hashes: [hash, "00".repeat(32)] });
+    await b.client.retrieve(TOPIC, { hashes: [hash] });
+    await b.clock.settle();
+    expect(b.received()).toEqual(["wanted"]);
+  });
+
+  test("what a store hands out under a hash that is not its own is not received", async () => {
+    const { b, nodes } = await subscribed();
+    const hash = "11".repeat(32);
+    const message = b.message("forged");
+    for (const node of nodes) {
+      node.answerStore = () => ok({ status: 200, statusText: "OK", messages: [{ hash, message }] });
+    }
+    await b.client.retrieve(TOPIC, { hashes: [hash] });
+    await b.clock.settle();
+    expect(b.received()).toEqual([]);
+  });
+
+  test("everything of a time is fetched, and nothing else; where the store fails, from the next", async () => {
+    const { b, nodes } = await subscribed();
+    const at = b.clock.now() - 40 * HOUR;
+    for (const [text, time] of [
+      ["before", at - 1],
+      ["first", at],
+      ["last", at + 1000],
+      ["after", at + 1001],
+    ] as const) {
+      b.network.store(pubsubTopic(), b.message(text, time));
+    }
+    nodes[0].answerStore = () => err("no answer in time");
+    await b.client.retrieve(TOPIC, { from: at, to: at + 1000 });
+    await b.clock.settle();
+    expect(b.received()).toEqual(["first", "last"]);
+  });
+
+  test("nothing is asked for a topic that is not subscribed, or without a store", async () => {
+    const { b, nodes } = await subscribed();
+    const asked = b.network.queries.length;
+    await b.client.retrieve("/test/1/other/proto", { hashes: ["22".repeat(32)] });
+    b.nodes.disconnect(...nodes);
+    await b.client.retrieve(TOPIC, { hashes: ["22".repeat(32)] });
+    expect(b.network.queries.length).toBe(asked);
+  });
+});

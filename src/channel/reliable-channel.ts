@@ -191,9 +191,10 @@ export class ReliableChannel implements ChannelApi, ShellMember {
       const retried = this.#sendState.retry(requestId);
       if (!retried.ok) return err({ kind: "invalid", message: retried.error });
       for (const messageId of this.#sendState.unacknowledged(requestId)) this.#sds.resume(messageId, now);
-      for (const { entry, messageId } of retried.value) {
+      for (const { entry, messageId } of retried.value.entries) {
         this.#enqueueToSend({ owner: { kind: "segment", entry }, messageId, ephemeral: false }, now);
       }
+      this.#conclude(retried.value.outcomes);
       return ok(undefined);
     });
   }
@@ -401,8 +402,8 @@ export class ReliableChannel implements ChannelApi, ShellMember {
         // Nobody is told that it arrives any more, so nothing goes on trying to make it arrive.
         for (const id of this.#sendState.unacknowledged(outcome.requestId)) this.#sds.abandon(id);
       }
-      const { type, ...rest } = outcome;
-      this.#append({ type: `reliable:message:${type}`, ...rest } as EventBody);
+      const { type, silent, ...rest } = outcome;
+      if (!silent) this.#append({ type: `reliable:message:${type}`, ...rest } as EventBody);
     }
   }
 

@@ -12,9 +12,21 @@ import type { ChannelTables, PendingMessagingRequest, RequestRow } from "./rows.
 import type { RequestId, RequestInfo } from "./types.ts";
 
 /** What became of a channel request: decided by the network first, then by the peers. Each at most once. */
-export type Outcome =
-  | { readonly type: "sent" | "delivered"; readonly requestId: RequestId }
-  | { readonly type: "send-error" | "delivery-error"; readonly requestId: RequestId; readonly error: string };
+export type Outcome = {
+  readonly requestId: RequestId;
+  /** Pages hear of it no second time: it is the outcome of a retry, and shows in `info` only. */
+  readonly silent?: true;
+} & (
+  | { readonly type: "sent" | "delivered" }
+  | { readonly type: "send-error" | "delivery-error"; readonly error: string }
+);
+
+/** What a retry sends again. */
+interface Retried {
+  /** New entries, in segment order. */
+  readonly entries: readonly { readonly entry: number; readonly messageId: string }[];
+  readonly outcomes: readonly Outcome[];
+}
 
 const NOTHING: readonly Outcome[] = [];
 interface NewRequest {
@@ -98,15 +110,19 @@ export class SendState {
     });
   }
 
-  /** Takes the failed segments of a request up again. Returns their new entries, in segment order, or why not. */
-  retry(requestId: RequestId): Result<readonly { readonly entry: number; readonly messageId: string }[]> {
+  /** Takes the failed segments of a request up again, or says why not. */
+  retry(requestId: RequestId): Result<Retried> {
     const request = this.#tables.requests.get(requestId);
     if (request === undefined) return err(`unknown request: ${requestId}`);
     if (request.outcome !== "send-error") return err("only a request that failed can be sent again");
     if (request.ephemeral) return err("an ephemeral message is not kept, so it cannot be sent again");
     const { error: _, failedMessageIds, ...rest } = request;
     this.#tables.requests.put(requestId, { ...rest, outcome: "pending", failedMessageIds: [], retried: true });
-    return ok(failedMessageIds.map((messageId) => ({ messageId, entry: this.#await(requestId, messageId, false) })));
+    // What another participant acknowledged meanwhile has evidently been sent, and its bytes may be gone.
+    const entries = failedMessageIds
+      .filter((messageId) => this.#tables.segments.has(messageId))
+      .map((messageId) => ({ messageId, entry: this.#await(requestId, messageId, false) }));
+    return ok({ entries, outcomes: this.#pruneIfComplete(requestId) });
   }
 
   #await(requestId: RequestId, messageId: string, ephemeral: boolean): number {
@@ -253,10 +269,10 @@ export class SendState {
       ...(error === undefined ? {} : { error }),
     });
     for (const entry of [...(this.#entriesOf.get(requestId) ?? [])]) this.#tables.pending.delete(entry);
-    // Pages hear of each outcome at most once, and of sent and send-error never both: a retry shows in `info` only.
-    if (error !== undefined) return request.retried ? NOTHING : [{ type: "send-error", requestId, error }];
-    const sent: readonly Outcome[] = request.retried ? NOTHING : [{ type: "sent", requestId }];
-    return [...sent, ...this.#deliverIfComplete(requestId)];
+    // Pages hear of each outcome at most once, and of sent and send-error never both.
+    const silent = request.retried ? { silent: true as const } : {};
+    if (error !== undefined) return [{ type: "send-error", requestId, error, ...silent }];
+    return [{ type: "sent", requestId, ...silent }, ...this.#deliverIfComplete(requestId)];
   }
 
   /** After the outcome, never before it: what is delivered has been sent. */

@@ -26,6 +26,11 @@ interface ModelRequest {
   readonly ephemeral: boolean;
   readonly unacknowledged: Set<string>;
   outcome: "pending" | "sent" | "send-error";
+  /** It failed, and was sent again: pages hear of no second outcome. */
+  retried: boolean;
+  /** Its information names an error. */
+  hasError: boolean;
+  failedMessageIds: readonly string[];
   /** Segments confirmed and failed when the outcome was decided. */
   confirmed: number;
   failed: number;
@@ -50,24 +55,29 @@ export class SeedSendModel {
 
   send(channelReqId: string, messageIds: readonly string[], ephemeral: boolean, createdAt: number): void {
     this.requestIds.set(channelReqId, []);
-    for (const messageId of messageIds) {
-      this.pendingMessagingRequests.push({
-        channelReqId,
-        messageId,
-        ephemeral,
-        messagingReqId: undefined,
-        segmentSendState: "AwaitingRateLimit",
-      });
-    }
+    for (const messageId of messageIds) this.#push(channelReqId, messageId, ephemeral);
     this.requests.set(channelReqId, {
       createdAt,
       total: messageIds.length,
       ephemeral,
       unacknowledged: new Set(messageIds),
       outcome: "pending",
+      retried: false,
+      hasError: false,
+      failedMessageIds: [],
       confirmed: 0,
       failed: 0,
       delivery: "pending",
+    });
+  }
+
+  #push(channelReqId: string, messageId: string, ephemeral: boolean): void {
+    this.pendingMessagingRequests.push({
+      channelReqId,
+      messageId,
+      ephemeral,
+      messagingReqId: undefined,
+      segmentSendState: "AwaitingRateLimit",
     });
   }
 
@@ -131,10 +141,27 @@ export class SeedSendModel {
     this.pruneCompletedChannelReqs();
   }
 
+  /** The seed has no retry: what failed is pushed again, as `send` does it. Nothing is left to push once all is acknowledged. */
+  retry(requestId: string): readonly string[] | "refused" {
+    const request = this.requests.get(requestId);
+    if (request === undefined || request.outcome !== "send-error" || request.ephemeral) return "refused";
+    const again = request.failedMessageIds.filter((messageId) => request.unacknowledged.has(messageId));
+    request.retried = true;
+    request.hasError = false;
+    request.outcome = again.length === 0 ? "sent" : "pending";
+    request.confirmed = request.total - again.length;
+    request.failed = 0;
+    request.failedMessageIds = [];
+    for (const messageId of again) this.#push(requestId, messageId, false);
+    this.pruneCompletedChannelReqs();
+    return again;
+  }
+
   onExhausted(messageId: string): void {
     for (const [requestId, request] of this.requests) {
       if (request.ephemeral || !request.unacknowledged.has(messageId) || request.delivery !== "pending") continue;
       request.delivery = "delivery-error";
+      request.hasError = true;
       this.emitted.push({ type: "delivery-error", requestId });
     }
   }
@@ -167,17 +194,17 @@ export class SeedSendModel {
       const request = this.requests.get(entry.channelReqId);
       if (request) {
         request.outcome = outcome;
-        request.confirmed = this.#count(entry.channelReqId, "Confirmed");
-        request.failed = this.#count(entry.channelReqId, "Failed");
+        request.hasError ||= outcome === "send-error";
+        request.failedMessageIds = this.segmentsOf(entry.channelReqId)
+          .filter((it) => it.segmentSendState === "Failed")
+          .map((it) => it.messageId);
+        request.failed = request.failedMessageIds.length;
+        request.confirmed = request.total - request.failed;
       }
-      this.emitted.push({ type: outcome, requestId: entry.channelReqId });
+      if (!request?.retried) this.emitted.push({ type: outcome, requestId: entry.channelReqId });
     }
     this.pendingMessagingRequests = this.pendingMessagingRequests.filter((it) => hasPending.has(it.channelReqId));
     this.#deliver();
-  }
-
-  #count(channelReqId: string, state: ModelSegmentState): number {
-    return this.segmentsOf(channelReqId).filter((it) => it.segmentSendState === state).length;
   }
 
   /** Entries of a request that were not pruned yet, in segment order. */
@@ -190,6 +217,7 @@ export class SeedSendModel {
     for (const [requestId, request] of this.requests) {
       if (request.outcome !== "sent" || request.delivery === "delivered" || request.unacknowledged.size > 0) continue;
       request.delivery = "delivered";
+      request.hasError = false;
       this.emitted.push({ type: "delivered", requestId });
     }
   }

@@ -7,7 +7,7 @@
  * Source: https://protobuf.dev/programming-guides/encoding/
  */
 import type { Bytes } from "./bytes.ts";
-import { utf8 } from "./bytes.ts";
+import { EMPTY, utf8 } from "./bytes.ts";
 
 const WIRE_VARINT = 0;
 const WIRE_FIXED64 = 1;
@@ -114,9 +114,16 @@ class Cursor {
   }
 }
 
-/** Writes one message. Fields stand in the order of the calls. */
+/** Buffers of writers that have finished: to allocate one costs more than to fill it. */
+const idleBuffers: Bytes[] = [];
+const BUFFER_BYTES = 4_096;
+/** Buffers kept, as many as messages nest here, and the bytes of each at most: of a full segment with all around it. */
+const IDLE_BUFFERS = 4;
+const IDLE_BYTES = 160 * 1024;
+
+/** Writes one message. Fields stand in the order of the calls. Nothing may be called after `finish`. */
 export class ProtobufWriter {
-  #buffer: Bytes = new Uint8Array(256);
+  #buffer: Bytes = idleBuffers.pop() ?? new Uint8Array(BUFFER_BYTES);
   #length = 0;
 
   /** A negative value is written as its two's complement of 64 bits, as `int64` is. */
@@ -137,11 +144,20 @@ export class ProtobufWriter {
   }
 
   string(field: number, value: string): this {
-    return this.bytes(field, utf8(value));
+    if (!isAscii(value)) return this.bytes(field, utf8(value));
+    this.#reserve(2 * MAX_VARINT_BYTES + value.length);
+    this.#push(field * 8 + WIRE_BYTES);
+    this.#push(value.length);
+    for (let i = 0; i < value.length; i++) this.#buffer[this.#length++] = value.charCodeAt(i);
+    return this;
   }
 
   finish(): Bytes {
-    return this.#buffer.slice(0, this.#length);
+    const message = this.#buffer.slice(0, this.#length);
+    if (idleBuffers.length < IDLE_BUFFERS && this.#buffer.length <= IDLE_BYTES) idleBuffers.push(this.#buffer);
+    this.#buffer = EMPTY;
+    this.#length = 0;
+    return message;
   }
 
   #reserve(bytes: number): void {
@@ -164,4 +180,10 @@ export class ProtobufWriter {
     for (; rest >= 0x80; rest >>>= 7) this.#buffer[this.#length++] = (rest & 0x7f) | 0x80;
     this.#buffer[this.#length++] = rest;
   }
+}
+
+/** Whether each UTF-16 unit is its own byte in UTF-8. */
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) >= 0x80) return false;
+  return true;
 }

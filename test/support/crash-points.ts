@@ -1,21 +1,22 @@
-/** The boundaries that a run passes, and the one at which it is to be killed. */
+/** The boundaries that a run passes, and those at which it is to be killed. */
 export class CrashPoints {
   readonly labels: string[] = [];
-  readonly #crashAt: number | undefined;
+  readonly #crashAt: readonly number[];
 
-  /** @param crashAt position of the boundary, from 0; none if absent. */
-  constructor(crashAt?: number) {
+  /** @param crashAt positions of boundaries, from 0, counted on over every life. */
+  constructor(...crashAt: readonly number[]) {
     this.#crashAt = crashAt;
   }
 
-  /** Where it was killed. */
+  /** Where it was killed first. */
   get crashedAt(): string | undefined {
-    return this.#crashAt === undefined ? undefined : this.labels[this.#crashAt];
+    const [first] = this.#crashAt;
+    return first === undefined ? undefined : this.labels[first];
   }
 
   /** Passes a boundary. Whether life goes on. */
   pass(label: string): boolean {
     this.labels.push(label);
-    return this.labels.length - 1 !== this.#crashAt;
+    return !this.#crashAt.includes(this.labels.length - 1);
   }
 }

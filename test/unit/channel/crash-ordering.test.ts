@@ -91,3 +91,23 @@ test("C04 what a closed channel had begun to receive waits for it, however long 
   await network.inject(third);
   expect(await bob.log()).toMatchObject([{ type: "reliable:message:received", message: payload }]);
 });
+
+test("a retry that fails again is not retransmitted either, and pages hear of the first failure only", async () => {
+  const alice = await Peer.start("alice", network);
+  alice.messaging.automatic = false;
+  await alice.open();
+  const requestId = await alice.send("unwanted");
+  await network.settle();
+  await alice.messaging.fail(0, "refused");
+  await alice.channel().retry(requestId);
+  await network.settle();
+  await alice.messaging.propagate(1);
+  await alice.messaging.fail(1, "refused again");
+  for (let seconds = 0; seconds < 25; seconds++) {
+    await clock.advance(SECOND);
+    await network.settle();
+  }
+  expect(alice.mailbox.tasks).toHaveLength(2);
+  expect(await alice.outcomes(requestId)).toEqual(["send-error"]);
+  expect(alice.channel().request(requestId)?.error).toContain("refused again");
+});

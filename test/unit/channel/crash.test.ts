@@ -1,6 +1,8 @@
 /** The channel layer, killed at every boundary of every scenario and started again from what is stored. */
+import fc from "fast-check";
 import { expect, test, vi } from "vitest";
 import { describeFailures, enumerateCrashes } from "../../support/crash-enumerator.ts";
+import { CrashPoints } from "../../support/crash-points.ts";
 import { SCENARIOS } from "./crash-scenarios.ts";
 
 // Segments of the real size would spend the time of these tests on hashing.
@@ -16,3 +18,19 @@ for (const scenario of SCENARIOS) {
     expect(report.failures, describeFailures(report)).toEqual([]);
   });
 }
+
+/** Recovery is code too: it is killed as well. */
+test("killed up to four times in one run, at random boundaries", { timeout: 120_000 }, async () => {
+  const gaps = fc.array(fc.integer({ min: 1, max: 150 }), { minLength: 2, maxLength: 4 });
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...SCENARIOS), gaps, async (scenario, between) => {
+      let at = -1;
+      const positions = between.map((gap) => {
+        at += gap;
+        return at;
+      });
+      await scenario.run(new CrashPoints(...positions));
+    }),
+    { numRuns: 400 },
+  );
+});

@@ -111,6 +111,8 @@ export const LIMITS = {
   messaging: {
     /** Bytes of one encoded Waku message, the network's limit: 150 KiB. */
     messageBytes: 150 * KIB,
+    /** The same on status.prod. */
+    statusMessageBytes: 1 * MIB,
     /** Milliseconds between attempts, and attempts under way at once. */
     retryMs: 1 * SECOND,
     parallelSends: 4,
@@ -160,7 +162,24 @@ export const LIMITS = {
     /** Milliseconds between attempts to reach a known address: the first, doubling up to the second. */
     dialRetryMs: 1 * SECOND,
     dialRetryMaxMs: 30 * SECOND,
-    /** Milliseconds online without a store peer after which there is none to expect: propagated then counts as sent. */
+    /** Milliseconds that a connection has to prove that it is alive, after the way to the network changed. */
+    verifyMs: 3 * SECOND,
+    /** Peers of each service up to which others are looked for: two in use and a spare. */
+    peersWanted: 3,
+    /** Milliseconds between looks for other peers, peers asked for in one, addresses dialled at once and kept waiting. */
+    discoverEveryMs: 60 * SECOND,
+    exchangedPeers: 60,
+    parallelDials: 3,
+    candidates: 200,
+    /** Failed attempts after which an address that somebody else named is given up. */
+    candidateDials: 3,
+    /** Peers remembered per network, and milliseconds between two notes that one is still good. */
+    cachedPeers: 20,
+    cacheNoteMs: 1 * HOUR,
+    /** Errors kept for diagnostics, and hashes of messages that nobody could read, so that each counts once. */
+    lastErrors: 20,
+    unreadableHashes: 10_000,
+    /** Milliseconds online, on a network where no store was ever seen, after which propagated counts as sent. */
     storeGraceMs: 10 * SECOND,
     /** Milliseconds between looks in the store for what the filter did not bring. */
     catchUpEveryMs: 1 * MINUTE,
@@ -257,8 +276,9 @@ export const LIMITS = {
     invitationChars: 4_096,
     backupChars: 8 * MIB,
     backupChannels: 4_096,
-    /** Pixels of an image in which a QR code is looked for. */
+    /** Pixels of an image in which a QR code is looked for, and milliseconds for which it is. */
     qrPixels: 24_000_000,
+    qrMs: 2 * SECOND,
   },
   /** Milliseconds for which stored call results, idempotency keys and final requests are kept. */
   keptResultsMs: 7 * DAY,

@@ -61,6 +61,15 @@ export class FilterSubscriptions {
     this.step();
   }
 
+  /** Asks every node now whether it still knows us. */
+  verify(): void {
+    for (const session of this.#sessions.values()) {
+      session.pingAt = 0;
+      session.retryAt = 0;
+    }
+    this.step();
+  }
+
   /** Filter nodes that confirmed the topic and are still there. */
   nodesFor(contentTopic: string): number {
     let count = 0;

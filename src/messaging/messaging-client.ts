@@ -1,4 +1,6 @@
 /** The Messaging API, LIP-168: the send service and the receive service over one set of service nodes. */
+
+import type { DnsClient } from "@waku/interfaces";
 import type {
   ConnectionStatus,
   MessageEnvelope,
@@ -9,9 +11,9 @@ import type {
   MessagingRequestId,
   Storage,
   TopicHealth,
+  UnreadableReason,
   Wanted,
 } from "../channel/ports.ts";
-import type { DnsClient } from "@waku/interfaces";
 import type { Clock } from "../common/clock.ts";
 import { err, type Result } from "../common/result.ts";
 import type { Journal } from "../common/table.ts";

@@ -47,17 +47,37 @@ export interface MetaRow {
   readonly identity: NodeIdentity;
 }
 
+/** A service node that was of use, so that the next start finds it without asking anybody. */
+export interface PeerRow {
+  readonly peer: PeerName;
+  /** A multiaddr with its peer id. */
+  readonly address: string;
+  readonly seenAt: number;
+}
+
+/** What was learned about one network, by cluster. */
+export interface NetworkRow {
+  /** A store node was seen on it, so one is expected from then on. */
+  readonly storeSeen: boolean;
+  /** The most recently seen last. */
+  readonly peers: readonly PeerRow[];
+}
+
 const TASKS = "messagingTasks";
 const TOPICS = "messagingTopics";
 const META = "messagingMeta";
 const TASK_SCOPE: StoredKey = ["task"];
 const PAYLOAD_SCOPE: StoredKey = ["payload"];
-const META_KEY = "node";
+const META_KEY = "identity";
+const NODE_SCOPE: StoredKey = ["node"];
+const NETWORK_SCOPE: StoredKey = ["network"];
+const NOTHING_LEARNED: NetworkRow = { storeSeen: false, peers: [] };
 
 export class MessagingTables {
   readonly tasks: Table<MessagingRequestId, TaskRow>;
   readonly topics: Table<string, TopicRow>;
   readonly meta: Table<string, MetaRow>;
+  readonly #networks: Table<number, NetworkRow>;
   readonly #payloads: ColdTable<MessagingRequestId, Bytes>;
   readonly #storage: Storage;
 
@@ -65,21 +85,24 @@ export class MessagingTables {
     this.#storage = storage;
     this.tasks = new Table(TASKS, journal, TASK_SCOPE, rows.tasks);
     this.topics = new Table(TOPICS, journal, [], rows.topics);
-    this.meta = new Table(META, journal, [], rows.meta);
+    this.meta = new Table(META, journal, NODE_SCOPE, rows.meta);
+    this.#networks = new Table(META, journal, NETWORK_SCOPE, rows.networks);
     this.#payloads = new ColdTable(TASKS, journal, PAYLOAD_SCOPE);
   }
 
   static async load(storage: Storage, journal: Journal): Promise<MessagingTables> {
-    const [tasks, topics, meta] = await Promise.all([
+    const [tasks, topics, meta, networks] = await Promise.all([
       storage.scan(TASKS, TASK_SCOPE),
       storage.scan(TOPICS, []),
-      storage.scan(META, []),
+      storage.scan(META, NODE_SCOPE),
+      storage.scan(META, NETWORK_SCOPE),
     ]);
     return new MessagingTables(storage, journal, {
       // Nothing else writes these tables, so their rows are what was put.
       tasks: tasks.map(({ key, row }) => [String(key.at(-1)), row as TaskRow]),
       topics: topics.map(({ key, row }) => [String(key.at(-1)), row as TopicRow]),
       meta: meta.map(({ key, row }) => [String(key.at(-1)), row as MetaRow]),
+      networks: networks.map(({ key, row }) => [Number(key.at(-1)), row as NetworkRow]),
     });
   }
 
@@ -89,6 +112,15 @@ export class MessagingTables {
 
   putIdentity(identity: NodeIdentity): void {
     this.meta.put(META_KEY, { identity });
+  }
+
+  /** What earlier sessions learned about the network of this cluster. */
+  learned(clusterId: number): NetworkRow {
+    return this.#networks.get(clusterId) ?? NOTHING_LEARNED;
+  }
+
+  putLearned(clusterId: number, learned: NetworkRow): void {
+    this.#networks.put(clusterId, learned);
   }
 
   putPayload(requestId: MessagingRequestId, payload: Bytes): void {
@@ -109,4 +141,5 @@ interface StoredRows {
   readonly tasks: Iterable<readonly [string, TaskRow]>;
   readonly topics: Iterable<readonly [string, TopicRow]>;
   readonly meta: Iterable<readonly [string, MetaRow]>;
+  readonly networks: Iterable<readonly [number, NetworkRow]>;
 }

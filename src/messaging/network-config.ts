@@ -5,6 +5,20 @@ export interface NetworkConfig {
   readonly shards: number;
   /** Multiaddrs with a peer id, or `enrtree://` lists. */
   readonly bootstrap: readonly string[];
+  /** What else is known of the network. What is absent is taken from the preset of the same cluster. */
+  readonly traits?: Partial<NetworkTraits>;
+}
+
+export interface NetworkTraits {
+  /**
+   * Whether a store node must have a message before it counts as sent (P2P-RELIABILITY, store-based reliability):
+   * `expected`, always; `if-seen`, once any store node was seen on this network; `off`, being relayed is enough.
+   */
+  readonly confirmation: "expected" | "if-seen" | "off";
+  /** Whether service nodes are asked for others, 34/WAKU2-PEER-EXCHANGE. */
+  readonly peerExchange: boolean;
+  /** Bytes of one encoded message at most. */
+  readonly messageBytes: number;
 }
 
 /** The key in `storage.local` that holds the chosen `NetworkConfig`. */

@@ -19,6 +19,8 @@ import type { Transactor } from "../common/transactor.ts";
 import { LIMITS } from "../limits.ts";
 import { verdictOf } from "./lightpush-status.ts";
 import type { MessagingTables, TaskRow } from "./messaging-tables.ts";
+import type { NetworkConfig, NetworkTraits } from "./network-config.ts";
+import { traitsOf } from "./network-presets.ts";
 import { OnlineTime } from "./online-time.ts";
 import { PeerHealth } from "./peer-health.ts";
 import type { PeerName, ServiceNodes } from "./service-nodes.ts";
@@ -30,7 +32,6 @@ import { encodedBytes } from "./waku-message-codec.ts";
 export const ERROR_NOT_SENT = "Unable to send within retry time window";
 export const ERROR_NOT_CONFIRMED = "Propagated but not confirmed by a store node within the store validation window";
 export const ERROR_QUEUE_FULL = "Send queue full, retry later";
-const ERROR_TOO_LARGE = `Message size exceeded maximum of ${LIMITS.messaging.messageBytes} bytes`;
 const ERROR_PAYLOAD_GONE = "the stored payload is gone";
 /** Lightpush nodes in use at a time. */
 const NODES_IN_USE = 2;
@@ -58,7 +59,19 @@ export interface SendServiceParts {
   readonly nodes: ServiceNodes;
   readonly clock: Clock;
   readonly teller: Teller;
+  readonly network: NetworkConfig;
   readonly newId: () => string;
+}
+
+/** What waits, for diagnostics. */
+export interface SendQueue {
+  /** Not propagated yet, and propagated but not confirmed. */
+  readonly queued: number;
+  readonly propagated: number;
+  /** Pushes under way. */
+  readonly pushing: number;
+  /** Milliseconds since the oldest of them was taken on; 0 where there is none. */
+  readonly oldestMs: number;
 }
 
 export class SendService {
@@ -67,6 +80,8 @@ export class SendService {
   readonly #nodes: ServiceNodes;
   readonly #clock: Clock;
   readonly #teller: Teller;
+  readonly #clusterId: number;
+  readonly #traits: NetworkTraits;
   readonly #newId: () => string;
   /** Tasks that are not final, in the order of the calls. */
   readonly #attempts = new Map<MessagingRequestId, Attempt>();
@@ -81,7 +96,6 @@ export class SendService {
   readonly #lightpushHealth = new PeerHealth();
   readonly #storeHealth = new PeerHealth();
   readonly #storesAsked = new Set<PeerName>();
-  #storeSeen = false;
   #uses = 0;
   #pushes = 0;
   #lastStamp = 0n;
@@ -95,6 +109,8 @@ export class SendService {
     this.#nodes = parts.nodes;
     this.#clock = parts.clock;
     this.#teller = parts.teller;
+    this.#clusterId = parts.network.clusterId;
+    this.#traits = traitsOf(parts.network);
     this.#newId = parts.newId;
     this.#tables.tasks.observe((_, before, after) => {
       if (before && !after) this.#byKey.delete(before.idempotencyKey);
@@ -132,8 +148,15 @@ export class SendService {
   }
 
   /** Tasks that are not final. */
-  get queued(): number {
-    return this.#attempts.size;
+  queue(): SendQueue {
+    const rows = [...this.#attempts.keys()].flatMap((requestId) => this.#tables.tasks.get(requestId) ?? []);
+    const now = this.#clock.now();
+    return {
+      queued: rows.filter(({ state }) => state === "queued").length,
+      propagated: rows.filter(({ state }) => state === "propagated").length,
+      pushing: this.#pushes,
+      oldestMs: rows.reduce((oldest, { createdAt }) => Math.max(oldest, now - createdAt), 0),
+    };
   }
 
   async send(
@@ -241,9 +264,8 @@ export class SendService {
   #stepPropagated(row: TaskRow, attempt: Attempt, now: number): number {
     const onlineMs = this.#onlineMs(row, attempt, now);
     const online = this.#onlineTime(row.pubsubTopic).total(now);
-    const storeExpected = this.#storeSeen || this.#stores(row).length > 0;
-    if (!storeExpected) {
-      // Where no store shows up, there is nobody to confirm: being relayed is all that can be known.
+    if (!this.#storeExpected()) {
+      // Where no store ever showed up, there is nobody to confirm: being relayed is all that can be known.
       const graceMs = LIMITS.messaging.storeGraceMs - Math.min(online, onlineMs);
       if (graceMs > 0) return this.#isOnline(row) ? now + graceMs : Number.POSITIVE_INFINITY;
       this.#background(this.#finish(row.requestId, { state: "sent", hash: row.hash }));
@@ -288,8 +310,12 @@ export class SendService {
     if (!payload) return this.#finish(requestId, { state: "error", error: ERROR_PAYLOAD_GONE });
     const message = await this.#stamped(requestId, payload);
     if (!message || !this.#running) return;
-    if (encodedBytes(message) > LIMITS.messaging.messageBytes)
-      return this.#finish(requestId, { state: "error", error: ERROR_TOO_LARGE });
+    const { messageBytes } = this.#traits;
+    if (encodedBytes(message) > messageBytes)
+      return this.#finish(requestId, {
+        state: "error",
+        error: `Message size exceeded maximum of ${messageBytes} bytes`,
+      });
     const row = this.#tables.tasks.get(requestId);
     if (!row) return;
 
@@ -376,7 +402,8 @@ export class SendService {
     if (!row) return;
     void this.#tell(row, "propagated");
     // Stores keep no ephemeral message, so nothing could confirm it.
-    if (row.ephemeral) await this.#finish(requestId, { state: "sent", hash: row.hash });
+    if (row.ephemeral || this.#traits.confirmation === "off")
+      await this.#finish(requestId, { state: "sent", hash: row.hash });
   }
 
   /** Looks for everything that is due, in as few queries as there are stores to ask. */
@@ -514,7 +541,7 @@ export class SendService {
   }
 
   /** Work that nobody awaits. It fails only with its transactor; memory is then ahead of storage, and nothing goes on from it. */
-  #background(work: Promise<void>, afterwards: () => void = () => {}): void {
+  #background(work: Promise<unknown>, afterwards: () => void = () => {}): void {
     work.then(afterwards, () => this.stop());
   }
 
@@ -536,7 +563,15 @@ export class SendService {
   #noteOnline(now: number): void {
     for (const [pubsubTopic, time] of this.#online)
       time.update(this.#nodes.peers("lightpush", pubsubTopic).length > 0, now);
-    if (this.#nodes.peers("store").length > 0) this.#storeSeen = true;
+    const learned = this.#tables.learned(this.#clusterId);
+    if (learned.storeSeen || this.#nodes.peers("store").length === 0) return;
+    this.#background(
+      this.#transactor.run(() => this.#tables.putLearned(this.#clusterId, { ...learned, storeSeen: true })),
+    );
+  }
+
+  #storeExpected(): boolean {
+    return this.#traits.confirmation === "expected" || this.#tables.learned(this.#clusterId).storeSeen;
   }
 
   #onlineTime(pubsubTopic: string): OnlineTime {

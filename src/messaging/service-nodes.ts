@@ -57,6 +57,8 @@ export interface ServiceNodesListener {
   onPush(peer: PeerName, pubsubTopic: string, message: WakuMessage): void;
   /** The answers of `peers` may have changed. */
   onPeersChanged(): void;
+  /** A peer was not reached, a list not read. */
+  onTrouble(what: string): void;
 }
 
 /** Every request resolves within `LIMITS.messaging.requestMs`: with the node's answer, or with why there was none. */
@@ -65,6 +67,11 @@ export interface ServiceNodes {
   /** Resolves before any peer is reached. */
   start(): Promise<void>;
   stop(): Promise<void>;
+  /**
+   * The machine went online or offline, or changed its network: connections are checked now, and what is not connected is
+   * dialled now rather than at its next turn.
+   */
+  networkChanged(): void;
   /** Connected peers that offer the service and, where they name their shards, serve this pubsub topic. Stable order. */
   peers(service: Service, pubsubTopic?: string): readonly PeerName[];
   lightpush(peer: PeerName, pubsubTopic: string, message: WakuMessage): Promise<Result<LightpushAnswer>>;

@@ -8,25 +8,21 @@
 import { yamux } from "@chainsafe/libp2p-yamux";
 import { privateKeyFromProtobuf } from "@libp2p/crypto/keys";
 import { mplex } from "@libp2p/mplex";
-import { wakuDnsDiscovery } from "@waku/discovery";
-import type { CreateNodeOptions, Libp2p, Libp2pComponents } from "@waku/interfaces";
+import type { CreateNodeOptions, Libp2p } from "@waku/interfaces";
 import { createLibp2pAndUpdateOptions, WakuNode } from "@waku/sdk";
 import type { Bytes } from "../common/bytes.ts";
 import type { NetworkConfig } from "./network-config.ts";
 
 type Libp2pKey = NonNullable<NonNullable<CreateNodeOptions["libp2p"]>["privateKey"]>;
 
-const DNS_LIST = "enrtree://";
-
 /** A node of `network` with the libp2p identity `privateKey` (protobuf), not yet started. */
 export async function createWakuNode(network: NetworkConfig, privateKey: Bytes): Promise<WakuNode> {
   const key: unknown = privateKeyFromProtobuf(privateKey);
-  const dnsLists = network.bootstrap.filter((address) => address.startsWith(DNS_LIST));
   const options: CreateNodeOptions = {
     networkConfig: { clusterId: network.clusterId, numShardsInCluster: network.shards },
     defaultBootstrap: false,
-    // Peer exchange belongs to networks that list their nodes; the peer cache needs localStorage, which a worker lacks.
-    discovery: { dns: false, peerExchange: dnsLists.length > 0, peerCache: false },
+    // Peers are found by `peer-discovery.ts`, which asks again where the SDK asks once, and remembered by `peer-cache.ts`.
+    discovery: { dns: false, peerExchange: false, peerCache: false },
     connectionManager: { dialCooldown: 1, failedDialCooldown: 2 },
     libp2p: {
       // The types of the package that makes keys are newer than those of the one that takes them; it is the same key.
@@ -36,23 +32,8 @@ export async function createWakuNode(network: NetworkConfig, privateKey: Bytes):
       // Plain ws:// is how a local node is reached; a browser refuses it for everything else by itself.
       filterMultiaddrs: false,
       hideWebSocketInfo: true,
-      peerDiscovery: dnsLists.length > 0 ? [dnsDiscovery(dnsLists)] : [],
     },
   };
   const libp2p: Libp2p = await createLibp2pAndUpdateOptions(options);
   return new WakuNode(options, libp2p, {});
-}
-
-/** DNS discovery whose start does not wait for the lists to be read, so that neither does the node's. */
-function dnsDiscovery(
-  lists: string[],
-): (components: Libp2pComponents) => ReturnType<ReturnType<typeof wakuDnsDiscovery>> {
-  return (components) => {
-    const discovery = wakuDnsDiscovery(lists)(components);
-    const start = discovery.start.bind(discovery);
-    discovery.start = async () => {
-      void start();
-    };
-    return discovery;
-  };
 }

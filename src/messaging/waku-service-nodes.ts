@@ -4,7 +4,7 @@
  * WAKU2-LIGHTPUSH v3, 12/WAKU2-FILTER v2, WAKU2-STORE v3, 66/WAKU2-METADATA.
  */
 import { multiaddr } from "@multiformats/multiaddr";
-import type { Libp2p } from "@waku/interfaces";
+import type { DnsClient, Libp2p } from "@waku/interfaces";
 import { proto_filter_v2, proto_lightpush, proto_metadata, proto_store } from "@waku/proto";
 import type { WakuNode } from "@waku/sdk";
 import { type Bytes, EMPTY, fromHex, ownBytes, toHex } from "../common/bytes.ts";
@@ -14,6 +14,15 @@ import { LIMITS } from "../limits.ts";
 import { shardOfPubsubTopic } from "./content-topic.ts";
 import { FrameReader, lengthPrefixed } from "./length-prefix.ts";
 import type { NetworkConfig } from "./network-config.ts";
+import { traitsOf } from "./network-presets.ts";
+import type { PeerCache } from "./peer-cache.ts";
+import {
+  DNS_LIST,
+  decodeExchangeAnswer,
+  encodeExchangeRequest,
+  exchangedAddresses,
+  listedAddresses,
+} from "./peer-discovery.ts";
 import type {
   Answer,
   LightpushAnswer,
@@ -36,6 +45,8 @@ const CODECS = {
 } as const satisfies Record<Service, string>;
 const FILTER_PUSH = "/vac/waku/filter-push/2.0.0-beta1";
 const METADATA = "/vac/waku/metadata/1.0.0";
+const PEER_EXCHANGE = "/vac/waku/peer-exchange/2.0.0-alpha1";
+const SERVICES = ["lightpush", "filter", "store"] as const satisfies readonly Service[];
 /** Filter push streams open at once: a node uses one per connection, and reconnects may leave a few behind. */
 const PUSH_STREAMS = 100;
 
@@ -48,12 +59,26 @@ interface ServicePeer {
   readonly shards: ReadonlySet<number> | undefined;
 }
 
-/** An address that the configuration names, kept connected. */
+/** An address that is kept connected. */
 interface KnownAddress {
   readonly address: string;
+  /** The configuration names it; others are given up when they fail, and are dialled only while more peers are wanted. */
+  readonly configured: boolean;
+  failures: number;
   peer: PeerName | undefined;
   retryMs: number;
   cancelRetry: (() => void) | undefined;
+}
+
+export interface WakuServiceNodesParts {
+  readonly network: NetworkConfig;
+  /** The libp2p identity in protobuf form. */
+  readonly privateKey: Bytes;
+  readonly clock: Clock;
+  /** What earlier sessions found. */
+  readonly cache?: PeerCache;
+  /** How DNS lists are read; DNS over HTTPS by default. */
+  readonly dns?: DnsClient | undefined;
 }
 
 export class WakuServiceNodes implements ServiceNodes {
@@ -61,18 +86,29 @@ export class WakuServiceNodes implements ServiceNodes {
   readonly #privateKey: Bytes;
   readonly #clock: Clock;
   readonly #peers = new Map<PeerName, ServicePeer>();
+  readonly #cache: PeerCache | undefined;
+  readonly #dns: DnsClient | undefined;
+  readonly #lists: readonly string[];
   readonly #addresses: KnownAddress[];
+  /** Addresses that somebody named and that were not dialled yet. */
+  #candidates: string[] = [];
+  #dialling = 0;
+  #discovering = false;
+  #cancelDiscovery: (() => void) | undefined;
   #listener: ServiceNodesListener | undefined;
   #node: WakuNode | undefined;
   #stopped = false;
 
-  constructor(network: NetworkConfig, privateKey: Bytes, clock: Clock) {
+  constructor({ network, privateKey, clock, cache, dns }: WakuServiceNodesParts) {
     this.#network = network;
     this.#privateKey = privateKey;
     this.#clock = clock;
+    this.#cache = cache;
+    this.#dns = dns;
+    this.#lists = network.bootstrap.filter((address) => address.startsWith(DNS_LIST));
     this.#addresses = network.bootstrap
       .filter((address) => address.startsWith("/"))
-      .map((address) => ({ address, peer: undefined, retryMs: LIMITS.messaging.dialRetryMs, cancelRetry: undefined }));
+      .map((address) => knownAddress(address, true));
   }
 
   listen(listener: ServiceNodesListener): void {
@@ -95,13 +131,27 @@ export class WakuServiceNodes implements ServiceNodes {
     // Stopped while it was starting.
     if (this.#stopped) return node.stop();
     for (const known of this.#addresses) void this.#dial(known);
+    this.#propose(this.#cache?.addresses() ?? []);
+    void this.#discover();
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#cancelDiscovery?.();
     for (const known of this.#addresses) known.cancelRetry?.();
     this.#peers.clear();
     await this.#node?.stop();
+  }
+
+  networkChanged(): void {
+    for (const known of this.#addresses) {
+      known.retryMs = LIMITS.messaging.dialRetryMs;
+      if (known.peer !== undefined && this.#connection(known.peer)) continue;
+      known.cancelRetry?.();
+      void this.#dial(known);
+    }
+    for (const peer of this.#peers.keys()) void this.#verify(peer);
+    void this.#discover();
   }
 
   peers(service: Service, pubsubTopic?: string): readonly PeerName[] {
@@ -194,11 +244,17 @@ export class WakuServiceNodes implements ServiceNodes {
   }
 
   /** One request on a stream of its own. Anything but a decoded answer in time is an error. */
-  async #ask<T>(peer: PeerName, codec: string, request: Uint8Array, decode: (bytes: Bytes) => T): Promise<Result<T>> {
+  async #ask<T>(
+    peer: PeerName,
+    codec: string,
+    request: Uint8Array,
+    decode: (bytes: Bytes) => T,
+    withinMs: number = LIMITS.messaging.requestMs,
+  ): Promise<Result<T>> {
     const connection = this.#connection(peer);
     if (!connection) return err("not connected");
     const abort = new AbortController();
-    const cancel = this.#clock.after(LIMITS.messaging.requestMs, () => abort.abort(new Error("no answer in time")));
+    const cancel = this.#clock.after(withinMs, () => abort.abort(new Error("no answer in time")));
     try {
       const stream = await connection.newStream(codec, { signal: abort.signal });
       abort.signal.addEventListener("abort", () => stream.abort(new Error("no answer in time")));
@@ -264,13 +320,7 @@ export class WakuServiceNodes implements ServiceNodes {
     const name = id.toString();
     let shards: ReadonlySet<number> | undefined;
     if (protocols.includes(METADATA)) {
-      const request = proto_metadata.WakuMetadataRequest.encode({
-        clusterId: this.#network.clusterId,
-        shards: Array.from({ length: this.#network.shards }, (_, shard) => shard),
-      });
-      const metadata = await this.#ask(name, METADATA, request, (bytes) =>
-        proto_metadata.WakuMetadataResponse.decode(bytes),
-      );
+      const metadata = await this.#metadata(name, LIMITS.messaging.requestMs);
       if (metadata.ok) {
         const { clusterId } = metadata.value;
         if (clusterId !== undefined && clusterId !== this.#network.clusterId) {
@@ -282,7 +332,35 @@ export class WakuServiceNodes implements ServiceNodes {
     }
     if (this.#stopped || !this.#connection(name)) return;
     this.#peers.set(name, { protocols: new Set(protocols), shards });
+    this.#remember(name);
     this.#listener?.onPeersChanged();
+    if (protocols.includes(PEER_EXCHANGE) && traitsOf(this.#network).peerExchange && this.#wanting())
+      void this.#exchange(name);
+  }
+
+  #metadata(peer: PeerName, withinMs: number): Promise<Result<proto_metadata.WakuMetadataResponse>> {
+    const request = proto_metadata.WakuMetadataRequest.encode({
+      clusterId: this.#network.clusterId,
+      shards: Array.from({ length: this.#network.shards }, (_, shard) => shard),
+    });
+    return this.#ask(peer, METADATA, request, (bytes) => proto_metadata.WakuMetadataResponse.decode(bytes), withinMs);
+  }
+
+  /** Ends a connection that only looks alive, as one does after the machine changed its network. */
+  async #verify(peer: PeerName): Promise<void> {
+    const connection = this.#connection(peer);
+    const answer = await this.#metadata(peer, LIMITS.messaging.verifyMs);
+    if (!answer.ok) connection?.abort(new Error("the connection is dead"));
+  }
+
+  /** Keeps the address of a peer that serves something. */
+  #remember(peer: PeerName): void {
+    const served = SERVICES.some((service) => this.#peers.get(peer)?.protocols.has(CODECS[service]));
+    const remote = this.#connection(peer)?.remoteAddr.toString();
+    if (!served || remote === undefined) return;
+    const address = remote.includes("/p2p/") ? remote : `${remote}/p2p/${peer}`;
+    this.#cache?.serves(peer, address, this.#clock.now());
+    for (const known of this.#addresses) if (known.peer === peer) known.failures = 0;
   }
 
   #refresh(id: PeerId, protocols: readonly string[]): void {
@@ -303,7 +381,81 @@ export class WakuServiceNodes implements ServiceNodes {
       if (served) known.retryMs = LIMITS.messaging.dialRetryMs;
       this.#redial(known);
     }
-    if (served) this.#listener?.onPeersChanged();
+    if (!served) return;
+    this.#listener?.onPeersChanged();
+    void this.#discover();
+  }
+
+  /** Whether some service has fewer peers than two in use and a spare. */
+  #wanting(): boolean {
+    return SERVICES.some((service) => this.peers(service).length < LIMITS.messaging.peersWanted);
+  }
+
+  /** Asks DNS lists and peers for others, while some are wanted. */
+  async #discover(): Promise<void> {
+    const exchange = traitsOf(this.#network).peerExchange;
+    if (this.#stopped || this.#discovering || !this.#wanting() || (this.#lists.length === 0 && !exchange)) return;
+    this.#discovering = true;
+    this.#cancelDiscovery?.();
+    await Promise.all([this.#readLists(), ...(exchange ? this.#exchangers().map((peer) => this.#exchange(peer)) : [])]);
+    this.#discovering = false;
+    if (this.#stopped) return;
+    this.#cancelDiscovery = this.#clock.after(LIMITS.messaging.discoverEveryMs, () => void this.#discover());
+  }
+
+  async #readLists(): Promise<void> {
+    if (this.#lists.length === 0) return;
+    try {
+      for await (const address of listedAddresses(this.#lists, this.#network.clusterId, this.#dns)) {
+        if (this.#stopped || !this.#wanting()) return;
+        this.#propose([address]);
+      }
+    } catch (thrown) {
+      this.#listener?.onTrouble(`DNS list: ${reasonOf(thrown)}`);
+    }
+  }
+
+  #exchangers(): readonly PeerName[] {
+    return [...this.#peers].filter(([, { protocols }]) => protocols.has(PEER_EXCHANGE)).map(([name]) => name);
+  }
+
+  async #exchange(peer: PeerName): Promise<void> {
+    const records = await this.#ask(peer, PEER_EXCHANGE, encodeExchangeRequest(), decodeExchangeAnswer);
+    if (records.ok) this.#propose(await exchangedAddresses(records.value, this.#network.clusterId));
+    else this.#listener?.onTrouble(`peer exchange: ${records.error}`);
+  }
+
+  /** Takes addresses that somebody named, and dials them while peers are wanted. */
+  #propose(addresses: readonly string[]): void {
+    for (const address of addresses) {
+      if (this.#candidates.length >= LIMITS.messaging.candidates) break;
+      if (!this.#candidates.includes(address) && !this.#isKnown(address)) this.#candidates.push(address);
+    }
+    this.#dialCandidates();
+  }
+
+  /** A peer is dialled at one address only: a node drops the second connection of a peer. */
+  #isKnown(address: string): boolean {
+    const peer = address.split("/p2p/")[1];
+    return (
+      (peer !== undefined && this.#connection(peer) !== undefined) ||
+      this.#addresses.some((known) => known.address === address || address.startsWith(`${known.address}/p2p/`))
+    );
+  }
+
+  #dialCandidates(): void {
+    while (!this.#stopped && this.#dialling < LIMITS.messaging.parallelDials && this.#wanting()) {
+      const address = this.#candidates.shift();
+      if (address === undefined) return;
+      if (this.#isKnown(address)) continue;
+      const known = knownAddress(address, false);
+      this.#addresses.push(known);
+      this.#dialling++;
+      void this.#dial(known).then(() => {
+        this.#dialling--;
+        this.#dialCandidates();
+      });
+    }
   }
 
   async #dial(known: KnownAddress): Promise<void> {
@@ -314,7 +466,9 @@ export class WakuServiceNodes implements ServiceNodes {
       const connection = await libp2p.dial(multiaddr(known.address), { signal });
       known.peer = connection.remotePeer.toString();
       if (connection.status !== "open") this.#redial(known);
-    } catch {
+    } catch (thrown) {
+      known.failures++;
+      this.#listener?.onTrouble(`${known.address}: ${reasonOf(thrown)}`);
       this.#redial(known);
     }
   }
@@ -322,12 +476,29 @@ export class WakuServiceNodes implements ServiceNodes {
   #redial(known: KnownAddress): void {
     if (this.#stopped) return;
     known.cancelRetry?.();
+    // While nobody answers, the fault is more likely on this side.
+    if (!known.configured && known.failures >= LIMITS.messaging.candidateDials && this.#peers.size > 0) {
+      this.#addresses.splice(this.#addresses.indexOf(known), 1);
+      this.#cache?.forget(known.address);
+      return;
+    }
     known.cancelRetry = this.#clock.after(known.retryMs, () => {
       // The connection manager may have been quicker.
       if (known.peer === undefined || !this.#connection(known.peer)) void this.#dial(known);
     });
     known.retryMs = Math.min(2 * known.retryMs, LIMITS.messaging.dialRetryMaxMs);
   }
+}
+
+function knownAddress(address: string, configured: boolean): KnownAddress {
+  return {
+    address,
+    configured,
+    failures: 0,
+    peer: undefined,
+    retryMs: LIMITS.messaging.dialRetryMs,
+    cancelRetry: undefined,
+  };
 }
 
 type ByteSource = AsyncIterable<{ subarray(): Uint8Array }>;

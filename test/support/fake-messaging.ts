@@ -12,6 +12,7 @@ import type {
   MessagingListener,
   ReceivedMessage,
   TopicHealth,
+  UnreadableReason,
   Wanted,
 } from "../../src/channel/ports.ts";
 import { toHex } from "../../src/common/bytes.ts";

@@ -114,6 +114,7 @@ export class FakeServiceNodes implements ServiceNodes {
   readonly #now: () => number;
   readonly #connected = new Map<PeerName, FakeNode>();
   #listener: ServiceNodesListener | undefined;
+  networkChanges = 0;
   readonly filterRequests: { readonly peer: PeerName; readonly request: string; readonly topics: readonly string[] }[] =
     [];
 
@@ -145,6 +146,10 @@ export class FakeServiceNodes implements ServiceNodes {
   async stop(): Promise<void> {
     this.#connected.clear();
     for (const node of this.#network.nodes) node.subscriptions.delete(this);
+  }
+
+  networkChanged(): void {
+    this.networkChanges++;
   }
 
   peers(service: Service): readonly PeerName[] {

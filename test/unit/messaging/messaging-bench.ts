@@ -90,6 +90,11 @@ export class MessagingBench {
     return this.told.map(({ event }) => event).filter((event) => "requestId" in event && event.requestId === requestId);
   }
 
+  /** Looks in a store for what was sent. */
+  confirmations(): FakeNetwork["queries"] {
+    return this.network.queries.filter(({ query }) => query.hashes && !query.includeData);
+  }
+
   /** Payload texts received, in order. */
   received(): readonly string[] {
     return this.told.flatMap(({ event }) =>

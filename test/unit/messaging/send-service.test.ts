@@ -181,7 +181,7 @@ describe("send", () => {
     await b.send();
     await b.clock.advance(LIMITS.messaging.storeCheckMs);
     expect(b.network.pushes.map(({ peer }) => peer)).toEqual(["a"]);
-    expect(b.network.queries.map(({ peer }) => peer)).toEqual(["b"]);
+    expect(b.confirmations().map(({ peer }) => peer)).toEqual(["b"]);
   });
 
   test("S12 with no peer at all a request waits, and fails only after days", async () => {
@@ -287,7 +287,7 @@ describe("send", () => {
     b.nodes.connect(b.network.node("s", ["store"]));
     await b.clock.advance(0);
     expect(b.outcome(id)).toEqual(["propagated", "sent"]);
-    expect(b.network.queries).toHaveLength(1);
+    expect(b.confirmations()).toHaveLength(1);
   });
 
   test("S20 a store that has it only later is asked again, 3 s apart, and nothing is pushed again", async () => {
@@ -298,7 +298,7 @@ describe("send", () => {
     b.nodes.connect(b.network.node("a", ["lightpush"]), store);
     const id = await b.send();
     await b.clock.advance(11 * SECOND);
-    expect(b.network.queries.map(({ at }) => at)).toEqual([3, 6, 9].map((s) => b.clock.now() + (s - 11) * SECOND));
+    expect(b.confirmations().map(({ at }) => at)).toEqual([3, 6, 9].map((s) => b.clock.now() + (s - 11) * SECOND));
     store.answerStore = answer;
     await b.clock.advance(SECOND);
     expect(b.outcome(id)).toEqual(["propagated", "sent"]);
@@ -312,7 +312,7 @@ describe("send", () => {
     await b.clock.advance(60 * SECOND);
     expect(b.outcome(id)).toEqual(["propagated", "sent"]);
     expect(b.network.archive).toEqual([]);
-    expect(b.network.queries).toEqual([]);
+    expect(b.confirmations()).toEqual([]);
   });
 
   test("S26 with two lightpush nodes, one of which died, a send goes through the other", async () => {
@@ -374,7 +374,7 @@ describe("send", () => {
     for (let i = 0; i < 60; i++) ids.push(await b.send());
     await b.clock.advance(90 * SECOND);
     for (const id of ids) expect(b.outcome(id)).toEqual(["propagated", "sent"]);
-    for (const { query } of b.network.queries) expect(query.hashes?.length).toBeLessThanOrEqual(100);
+    for (const { query } of b.confirmations()) expect(query.hashes?.length).toBeLessThanOrEqual(100);
     expect(b.network.pushes).toHaveLength(60);
   });
 

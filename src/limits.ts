@@ -164,6 +164,8 @@ export const LIMITS = {
     dialRetryMaxMs: 30 * SECOND,
     /** Milliseconds that a connection has to prove that it is alive, after the way to the network changed. */
     verifyMs: 3 * SECOND,
+    /** Milliseconds after which the test of an address gives up. */
+    peerTestMs: 15 * SECOND,
     /** Peers of each service up to which others are looked for: two in use and a spare. */
     peersWanted: 3,
     /** Milliseconds between looks for other peers, peers asked for in one, addresses dialled at once and kept waiting. */

@@ -31,9 +31,10 @@ export class SealedStorage implements Storage {
     this.#sealer = sealer;
   }
 
-  commit(changes: readonly RowChange[]): Promise<void> {
-    // Sealed when its turn comes, and not before: with the data key that is the current one then.
-    return this.#exclusively(() => this.#storage.commit(changes.map((change) => this.#sealed(change))));
+  async commit(changes: readonly RowChange[]): Promise<void> {
+    // Sealed now, and not when its turn comes: a data key that becomes the current one meanwhile is not yet durable.
+    const sealed = changes.map((change) => this.#sealed(change));
+    return this.#exclusively(() => this.#storage.commit(sealed));
   }
 
   async get(table: string, key: StoredKey): Promise<unknown> {
@@ -50,14 +51,18 @@ export class SealedStorage implements Storage {
   }
 
   /**
-   * Seals every content row that is not sealed by the current data key. Idempotent, so a run that was cut short is simply
-   * run again. Rejects with a `LockedError` if the vault is locked before it is through.
+   * Seals every content row with the data key that is the current one at the call, and must be durable by then. True once
+   * nothing is sealed otherwise; false if that data key stopped being the current one. Idempotent, so a run that was cut
+   * short is simply run again.
    */
-  async reseal(): Promise<void> {
+  async reseal(): Promise<boolean> {
+    const by = this.#sealer.current;
+    if (by === undefined) return false;
     for (const [table, { scope }] of Object.entries(CONTENT_COLUMNS)) {
       const scopes = scope === "channel" ? await this.#channelScopes() : [scope];
-      for (const within of scopes) await this.#resealScope(table, within);
+      for (const within of scopes) if (!(await this.#resealScope(table, within, by))) return false;
     }
+    return true;
   }
 
   async #channelScopes(): Promise<readonly StoredKey[]> {
@@ -65,17 +70,17 @@ export class SealedStorage implements Storage {
     return channels.map(({ key }) => key.slice(0, -1));
   }
 
-  async #resealScope(table: string, scope: StoredKey): Promise<void> {
+  async #resealScope(table: string, scope: StoredKey, by: number): Promise<boolean> {
     let after: string | number | undefined;
     // Rows may be a few bytes or many megabytes: begin with one, and adapt.
     let limit = 1;
     for (;;) {
-      const { rows, bytes } = await this.#resealBatch(table, scope, {
-        ...(after === undefined ? {} : { after }),
-        limit,
-      });
+      const range = { ...(after === undefined ? {} : { after }), limit };
+      const batch = await this.#resealBatch(table, scope, range, by);
+      if (batch === undefined) return false;
+      const { rows, bytes } = batch;
       after = rows.at(-1)?.key.at(-1);
-      if (rows.length < limit || after === undefined) return;
+      if (rows.length < limit || after === undefined) return true;
       if (bytes > LIMITS.keys.resealBytes) limit = Math.max(1, Math.floor(limit / 2));
       else if (2 * bytes < LIMITS.keys.resealBytes) limit = Math.min(2 * limit, LIMITS.keys.resealRows);
     }
@@ -85,16 +90,18 @@ export class SealedStorage implements Storage {
     table: string,
     scope: StoredKey,
     range: { readonly after?: string | number; readonly limit: number },
-  ): Promise<{ readonly rows: readonly StoredRow[]; readonly bytes: number }> {
+    by: number,
+  ): Promise<{ readonly rows: readonly StoredRow[]; readonly bytes: number } | undefined> {
     return this.#exclusively(async () => {
       const rows = await this.#storage.scan(table, scope, range);
+      if (this.#sealer.current !== by || !this.#sealer.seals) return undefined;
       const changes: RowChange[] = [];
       let bytes = 0;
       for (const { key, row } of rows) {
         const column = contentColumn(table, key);
         const content = column && readContent(column, row);
         bytes += isSealed(content) ? content.sealed.length : isPlain(content) ? content.length : 0;
-        const stale = isSealed(content) ? content.by !== this.#sealer.current : isPlain(content) && this.#sealer.seals;
+        const stale = isSealed(content) ? content.by !== by : isPlain(content);
         if (stale) changes.push(this.#sealed({ table, key, row: this.#unsealed(table, key, row) }));
       }
       if (changes.length > 0) await this.#storage.commit(changes);

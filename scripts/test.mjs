@@ -48,6 +48,7 @@ const SUITES = [
   vitest("interop", 4),
   { name: "build for Chromium", command: "wxt", args: ["build"] },
   { name: "build for Firefox", command: "wxt", args: ["build", "-b", "firefox"] },
+  { name: "sizes", command: "node", args: [join("scripts", "check-sizes.mjs")] },
   vitest("chromium", 9),
   vitest("firefox", 2),
 ];

@@ -100,6 +100,16 @@ export const LIMITS = {
     /** Bytes of identifiers: participants, channels, messages. */
     identifierBytes: 256,
   },
+  /** The search in stores for messages that others depend on. */
+  search: {
+    /** Milliseconds between two queries of a channel. */
+    gapMs: 1 * SECOND,
+    /** Milliseconds until a message is looked for again, doubling up to the second. */
+    retryMs: 10 * SECOND,
+    retryMaxMs: 1 * MINUTE,
+    /** Milliseconds searched before the dependant, by attempt: what is older comes with the catch-up. */
+    windowsMs: [5 * MINUTE, 1 * HOUR],
+  },
   /** The epoch budget, LIP-173. */
   rateLimit: {
     /** Seconds of an epoch, as RLN counts them. */
@@ -227,8 +237,20 @@ export const LIMITS = {
     /** Milliseconds within which snapshots for the popup and prompt are sent as one. */
     snapshotMs: 100,
   },
+  /** The background's engine. */
+  background: {
+    /** Milliseconds before a broken engine's successor starts: doubles from one to the other while they keep breaking. */
+    restartMs: 1 * SECOND,
+    restartMaxMs: 1 * MINUTE,
+    /** Milliseconds that an engine has for its end. Its writes are refused in any case once the next one began. */
+    stopMs: 5 * SECOND,
+    /** Milliseconds between alarms, which wake a worker that nothing else would; the least that browsers allow. */
+    wakeMs: 1 * MINUTE,
+  },
   /** The event log of a channel: beyond either, intake pauses. */
   eventLog: { events: 10_000, bytes: 64 * MIB },
+  /** Hashes of messages that meant nothing, remembered per channel so that each is counted once. */
+  diagnosticHashes: 1_024,
   /** Popup and prompt. */
   ui: {
     /** Milliseconds before a lost background is called again: doubles from one to the other. */

@@ -39,9 +39,20 @@ export interface Engine {
   stop(): Promise<void>;
 }
 
+/** Rejects if it cannot be put together, and then leaves nothing behind that runs or holds the database. */
 export async function startEngine(surroundings: EngineSurroundings): Promise<Engine> {
+  await useFastKeccak();
+  const storage = await Database.open();
+  try {
+    return await startOn(storage, surroundings);
+  } catch (thrown) {
+    storage.close();
+    throw thrown;
+  }
+}
+
+async function startOn(storage: Database, surroundings: EngineSurroundings): Promise<Engine> {
   const { network, extensionId, extensionUrl, version } = surroundings;
-  const [storage] = await Promise.all([Database.open(), useFastKeccak()]);
   const journal = new Journal();
   const transactor = new Transactor(journal, storage, surroundings.onBroken);
   const clock = systemClock;
@@ -68,8 +79,21 @@ export async function startEngine(surroundings: EngineSurroundings): Promise<Eng
   const ui = new UiServer({ manager, permissions, network: control, clock, version, extensionId, extensionUrl });
   const ports = new Set<HeldPort>();
 
+  const networkChanged = () => messaging.networkChanged();
+  const stop = async (): Promise<void> => {
+    for (const change of ["online", "offline"]) globalThis.removeEventListener(change, networkChanged);
+    await manager.stop().finally(() => storage.close());
+  };
+
   await permissions.resume();
-  await manager.start();
+  for (const change of ["online", "offline"]) globalThis.addEventListener(change, networkChanged);
+  try {
+    await manager.start();
+  } catch (thrown) {
+    // The next engine has the same identity on the network: two nodes would get in each other's way.
+    await stop().catch(() => undefined);
+    throw thrown;
+  }
 
   return {
     accept(port) {
@@ -83,8 +107,7 @@ export async function startEngine(surroundings: EngineSurroundings): Promise<Eng
     async stop() {
       // The pages' ends notice, and connect to the engine that follows.
       for (const port of ports) port.close();
-      await manager.stop();
-      storage.close();
+      await stop();
     },
   };
 }

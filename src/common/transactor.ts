@@ -44,7 +44,8 @@ export class Transactor {
       this.#journal.rollback();
       throw thrown;
     }
-    this.#changes.push(...this.#journal.take());
+    // Not by spreading: one event may change more rows than a call takes arguments.
+    for (const change of this.#journal.take()) this.#changes.push(change);
     await new Promise<void>((resolve, reject) => {
       this.#waiting.push({ resolve, reject });
       if (!this.#committing) void this.#commitAll();

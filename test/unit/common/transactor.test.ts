@@ -78,4 +78,15 @@ describe("Transactor", () => {
     await Promise.all([first, second]);
     expect([order, commits.length]).toEqual([["first", "second"], 1]);
   });
+
+  test("an event may change any number of rows", async () => {
+    const { table, transactor, commits, gates } = setUp();
+    const rows = 300_000;
+    const running = transactor.run(() => {
+      for (let i = 0; i < rows; i++) table.put(String(i), i);
+    });
+    gates[0]?.open();
+    await running;
+    expect(commits[0]).toHaveLength(rows);
+  });
 });

@@ -113,6 +113,12 @@ export class Permissions {
     return grant.scopes.map((scope) => ({ scope, ...(contentTopics && { contentTopics }), expiresAt: null }));
   }
 
+  /** Whether there is no grant that holds, or held until its browser session ended: it was taken away, or blocked. */
+  isRevoked(origin: string): boolean {
+    const { grant, blockedSince } = this.#site(origin);
+    return grant === undefined || blockedSince !== undefined;
+  }
+
   /** `undefined` if the origin may; otherwise why not. */
   refusal(origin: string, scope: Scope, contentTopic?: string): Failure | undefined {
     const site = this.#site(origin);

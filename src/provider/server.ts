@@ -24,6 +24,7 @@ import { ALL_SCOPES } from "./permissions.ts";
 import { pageOrigin } from "./principal.ts";
 import type { LoggedEvent, Quota, RequestId, RequestInfo, Scope, Session } from "./provider-api.ts";
 import { ErrorCode } from "./provider-api.ts";
+import { closeRevokedChannels } from "./revoked-channels.ts";
 import type { HeldPort } from "./runtime-port.ts";
 
 /** The network as pages see it. */
@@ -56,9 +57,10 @@ const PENDING: ReadonlySet<RequestState> = new Set<RequestState>(["queued", "sen
 /** Calls whose results are kept for their repetition. */
 const KEPT: ReadonlySet<CallFrame["method"]> = new Set<CallFrame["method"]>(["connect", "create", "close", "send"]);
 
-/** Sweeps old call results, then serves. */
+/** Sweeps old call results and finishes what revocations left behind, then serves. */
 export async function createProviderServer(parts: ProviderServerParts): Promise<ProviderServer> {
   await parts.results.sweep();
+  await closeRevokedChannels(parts.manager, parts.permissions);
   return new ProviderServer(parts);
 }
 

@@ -14,6 +14,7 @@ import type { UiAnswer, UiCommand, UiNetwork, UiSnapshot } from "../ui/backgroun
 import { UI_PORT } from "../ui/background-api.ts";
 import type { Permissions } from "./permissions.ts";
 import { isOwnPage } from "./principal.ts";
+import { closeRevokedChannels } from "./revoked-channels.ts";
 import type { HeldPort } from "./runtime-port.ts";
 
 /** The network as the popup sees and sets it. */
@@ -109,17 +110,17 @@ export class UiServer {
     const { manager, permissions, network } = this.#parts;
     try {
       switch (command.type) {
-        case "answerPrompt":
-          return await permissions.answer(command.id, command.decision);
-        case "revokeSite": {
-          const { origin } = command;
-          // The grant first: from then on nothing of the site gets through, whatever happens to its channels.
-          await permissions.revoke(origin);
-          for (const channel of manager.channels(origin)) {
-            await manager.closeChannel({ origin, channelId: channel.getChannelId() }, "revoked");
-          }
-          return ok(undefined);
+        case "answerPrompt": {
+          const answered = await permissions.answer(command.id, command.decision);
+          // A site that was allowed less may be blocked when it asks for more.
+          if (command.decision === "block") await closeRevokedChannels(manager, permissions);
+          return answered;
         }
+        case "revokeSite":
+          // The grant first: from then on nothing of the site gets through, whatever happens to its channels.
+          await permissions.revoke(command.origin);
+          await closeRevokedChannels(manager, permissions);
+          return ok(undefined);
         case "unblockSite":
           await permissions.unblock(command.origin);
           return ok(undefined);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { ErrorCode } from "../../../src/provider/provider-api.ts";
 import type { UiAnswer, UiCommand, UiSnapshot } from "../../../src/ui/background-api.ts";
-import { EXTENSION_ID, EXTENSION_URL, SITE, TOPIC, World } from "./world.ts";
+import { EXTENSION_ID, EXTENSION_URL, failureOf, SITE, TOPIC, World } from "./world.ts";
 
 const PLAIN = { channelId: "room", contentTopic: TOPIC, encryption: { mode: "none" } } as const;
 
@@ -112,6 +113,48 @@ describe("the popup's server", () => {
     const popup = await world.popup(sender);
     expect(popup.port.open).toBe(false);
     expect(popup.frames).toEqual([]);
+  });
+
+  test("a site that is blocked while it asks for more loses its channels", async () => {
+    const world = new World();
+    const page = world.page();
+    const connected = page.provider.connect({ contentTopics: [TOPIC] });
+    await world.answer("always");
+    await connected;
+    await page.provider.createReliableChannel(PLAIN);
+    const more = failureOf(page.provider.connect());
+    await world.clock.settle();
+    const popup = await world.popup();
+    const [prompt] = popup.snapshot().prompts;
+    if (!prompt) throw new Error("no prompt");
+    popup.port.postMessage({
+      type: "command",
+      id: 1,
+      command: { type: "answerPrompt", id: prompt.id, decision: "block" },
+    });
+    expect(await more).toMatchObject({ code: ErrorCode.UserRejected });
+    await world.clock.settle();
+    expect((await world.worker()).manager.channels()).toEqual([]);
+  });
+
+  test("a revocation that a worker's death cut short is completed by the next one", async () => {
+    const { world } = await opened();
+    const { permissions } = await world.worker();
+    await permissions.revoke(SITE);
+    await world.kill();
+    expect((await world.worker()).manager.channels()).toEqual([]);
+  });
+
+  test("a channel outlives a grant that ended with the browser session, and the worker's death", async () => {
+    const world = new World();
+    const page = world.page();
+    const connected = page.provider.connect();
+    await world.answer("once");
+    await connected;
+    await page.provider.createReliableChannel(PLAIN);
+    world.browserSession = "second session";
+    await world.kill();
+    expect((await world.worker()).manager.channels()).toHaveLength(1);
   });
 
   test("the snapshot that shows a command's effect comes before its answer", async () => {

@@ -18,6 +18,8 @@ export interface LocalNetworkOptions {
   readonly nodes?: number;
   /** The same seed gives the same peer ids at every start. */
   readonly identitySeed?: string;
+  /** Whether nodes name each other to clients that ask, as nodes with discv5 do. Off by default. */
+  readonly peerExchange?: boolean;
   /** What the nodes take for the time. */
   readonly clock?: Clock;
 }
@@ -46,6 +48,7 @@ export async function startLocalNetwork(options: LocalNetworkOptions = {}): Prom
       privateKey: await identityFrom(`${identitySeed}/${i}`),
       port: port === 0 ? 0 : port + i,
       limits,
+      peerExchange: options.peerExchange ?? false,
       neighbours: () => nodes.filter((other) => other !== node && other.running),
     });
     nodes.push(node);

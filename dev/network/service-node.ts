@@ -17,6 +17,7 @@ import { Faults } from "./faults.ts";
 import { Filter } from "./filter.ts";
 import { LegacyLightpush, Lightpush } from "./lightpush.ts";
 import { Metadata } from "./metadata.ts";
+import { nodeRecord } from "./node-record.ts";
 import { PeerExchange } from "./peer-exchange.ts";
 import type { Protocol, ServiceName } from "./protocols.ts";
 import { Pusher } from "./pusher.ts";
@@ -40,6 +41,8 @@ export interface ServiceNodeOptions {
   /** TCP port on 127.0.0.1; 0 takes a free one at the first start and keeps it. */
   readonly port: number;
   readonly limits: "none" | "real";
+  /** Whether it names its neighbours to who asks by peer exchange. */
+  readonly peerExchange: boolean;
   /** The running nodes of the same network, this one excepted. */
   readonly neighbours: () => readonly ServiceNode[];
 }
@@ -118,7 +121,7 @@ export class ServiceNode {
       [new Lightpush(publisher, sharding), real ? new LightpushLimiter() : UNLIMITED],
       [new LegacyLightpush(publisher), real ? new LightpushLimiter() : UNLIMITED],
       [filter, real ? new FilterLimiter() : UNLIMITED],
-      [new PeerExchange(), UNLIMITED],
+      [new PeerExchange(() => this.#recordsOfNeighbours()), UNLIMITED],
       [new Store(this.archive, this.faults), UNLIMITED],
     ];
     const isServiceNode = (peer: string): boolean => neighbours().some((node) => node.peerId === peer);
@@ -140,6 +143,16 @@ export class ServiceNode {
     gossip.addEventListener("message", ({ detail: { topic, data } }) => void this.#receive(topic, data));
     for (const topic of this.#topics) gossip.subscribe(topic);
     for (const node of neighbours()) await this.#join(node);
+  }
+
+  /** What this node says of itself to be found. */
+  record(): Promise<Uint8Array> {
+    return nodeRecord(this.#options.privateKey, this.multiaddr, this.#options.sharding);
+  }
+
+  async #recordsOfNeighbours(): Promise<readonly Uint8Array[]> {
+    if (!this.#options.peerExchange) return [];
+    return Promise.all(this.#options.neighbours().map((node) => node.record()));
   }
 
   async stop(): Promise<void> {

@@ -165,6 +165,11 @@ export class WakuServiceNodes implements ServiceNodes {
     return names;
   }
 
+  /** Connected peers of this network, whatever they offer. */
+  connected(): readonly PeerName[] {
+    return [...this.#peers.keys()];
+  }
+
   async lightpush(peer: PeerName, pubsubTopic: string, message: WakuMessage): Promise<Result<LightpushAnswer>> {
     const request = proto_lightpush.LightPushRequestV3.encode({
       requestId: crypto.randomUUID(),
@@ -324,6 +329,7 @@ export class WakuServiceNodes implements ServiceNodes {
       if (metadata.ok) {
         const { clusterId } = metadata.value;
         if (clusterId !== undefined && clusterId !== this.#network.clusterId) {
+          this.#listener?.onTrouble(`${name} is of cluster ${clusterId}, not ${this.#network.clusterId}`);
           await this.#node?.libp2p.hangUp(id).catch(() => {});
           return;
         }
@@ -379,6 +385,8 @@ export class WakuServiceNodes implements ServiceNodes {
       if (known.peer !== name) continue;
       // A node that hung up before it was of any use is tried less and less often.
       if (served) known.retryMs = LIMITS.messaging.dialRetryMs;
+      else
+        this.#listener?.onTrouble(`${known.address}: hung up before it said what it offers; is it of another cluster?`);
       this.#redial(known);
     }
     if (!served) return;
@@ -464,7 +472,15 @@ export class WakuServiceNodes implements ServiceNodes {
     try {
       const signal = AbortSignal.timeout(LIMITS.messaging.requestMs);
       const connection = await libp2p.dial(multiaddr(known.address), { signal });
-      known.peer = connection.remotePeer.toString();
+      const peer = connection.remotePeer.toString();
+      const expected = multiaddr(known.address).getPeerId();
+      if (expected !== null && expected !== peer) {
+        // libp2p does not insist on the peer id of an address.
+        const reason = new Error(`another peer answers there: ${peer}`);
+        connection.abort(reason);
+        throw reason;
+      }
+      known.peer = peer;
       if (connection.status !== "open") this.#redial(known);
     } catch (thrown) {
       known.failures++;

@@ -72,6 +72,11 @@ export class FakeNetwork {
   /** Relays: archived, and pushed to every subscriber. */
   publish(pubsubTopic: string, message: WakuMessage): void {
     this.store(pubsubTopic, message);
+    this.push(pubsubTopic, message);
+  }
+
+  /** Pushed to every subscriber, and in no archive. */
+  push(pubsubTopic: string, message: WakuMessage): void {
     for (const node of this.nodes) {
       for (const [subscriber, topics] of node.subscriptions) {
         if (topics.has(message.contentTopic)) subscriber.deliver(node.name, pubsubTopic, message);

@@ -2,8 +2,10 @@ import type { MessageEnvelope, MessagingClient, MessagingEvent } from "../../../
 import { EMPTY, utf8 } from "../../../src/common/bytes.ts";
 import { Journal } from "../../../src/common/table.ts";
 import { Transactor } from "../../../src/common/transactor.ts";
+import { pubsubTopicOf, shardOf } from "../../../src/messaging/content-topic.ts";
 import { createMessagingClient } from "../../../src/messaging/messaging-client.ts";
 import { MessagingTables } from "../../../src/messaging/messaging-tables.ts";
+import type { NetworkConfig, NetworkTraits } from "../../../src/messaging/network-config.ts";
 import { NETWORK_PRESETS } from "../../../src/messaging/network-presets.ts";
 import { nanoseconds, type WakuMessage } from "../../../src/messaging/waku-message.ts";
 import { MemoryStorage } from "../../support/memory-storage.ts";
@@ -32,8 +34,11 @@ export class MessagingBench {
   #ids = 0;
   #keys = 0;
 
-  constructor(storage = new MemoryStorage()) {
+  readonly #network: NetworkConfig;
+
+  constructor(storage = new MemoryStorage(), traits: Partial<NetworkTraits> = {}) {
     this.storage = storage;
+    this.#network = { ...NETWORK_PRESETS.local, traits };
   }
 
   get client(): MessagingClient {
@@ -49,7 +54,7 @@ export class MessagingBench {
       transactor: new Transactor(journal, this.storage),
       nodes: this.nodes,
       clock: this.clock,
-      network: NETWORK_PRESETS.local,
+      network: this.#network,
       newId: () => `id-${++this.#ids}`,
     });
     client.listen(async (event) => {
@@ -100,6 +105,13 @@ export class MessagingBench {
     return this.told.flatMap(({ event }) =>
       event.type === "received" ? [new TextDecoder().decode(event.message.payload)] : [],
     );
+  }
+
+  pubsubTopic(contentTopic = TOPIC): string {
+    const { clusterId, shards } = this.#network;
+    const shard = shardOf(contentTopic, shards);
+    if (!shard.ok) throw new Error(shard.error);
+    return pubsubTopicOf(clusterId, shard.value);
   }
 
   /** A message of somebody else. */

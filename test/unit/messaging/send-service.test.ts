@@ -1,11 +1,13 @@
 import { describe, expect, test } from "vitest";
+import { LightpushLimiter } from "../../../dev/network/rate-limit.ts";
+import { utf8 } from "../../../src/common/bytes.ts";
 import { err, ok } from "../../../src/common/result.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import { ERROR_NOT_CONFIRMED, ERROR_NOT_SENT, ERROR_QUEUE_FULL } from "../../../src/messaging/send-service.ts";
 import type { LightpushAnswer } from "../../../src/messaging/service-nodes.ts";
 import { nanoseconds } from "../../../src/messaging/waku-message.ts";
 import { NO_ANSWER } from "./fake-service-nodes.ts";
-import { MessagingBench } from "./messaging-bench.ts";
+import { MessagingBench, TOPIC } from "./messaging-bench.ts";
 
 const SECOND = 1000;
 const answers = (status: number, statusText = `status ${status}`, relayPeerCount = 0) =>
@@ -279,7 +281,241 @@ describe("send", () => {
     expect(b.outcome(id)).toEqual(["propagated"]);
   });
 
-  test("S18 S19 a store that joins within the grace confirms", async () => {
+  test("S02 A05 sending to a topic that nobody subscribed subscribes it, and own messages come back once", async () => {
+    const b = await bench();
+    b.nodes.connect(b.network.node("a"), b.network.node("b"));
+    const id = await b.send({ payload: utf8("own") });
+    await b.clock.advance(5 * SECOND);
+    expect(b.outcome(id)).toEqual(["propagated", "sent"]);
+    expect(b.client.topicHealth(TOPIC)).toBe("SUFFICIENTLY_HEALTHY");
+    expect(b.received()).toEqual(["own"]);
+  });
+
+  test("S02 a topic that was unsubscribed stays so: what is still on its way for a closed channel wants no answers", async () => {
+    const b = await bench();
+    b.nodes.connect(b.network.node("a"), b.network.node("b"));
+    await b.client.subscribe(TOPIC);
+    await b.client.unsubscribe(TOPIC);
+    const id = await b.send();
+    await b.clock.advance(5 * SECOND);
+    expect(b.outcome(id)).toEqual(["propagated", "sent"]);
+    expect(b.client.topicHealth(TOPIC)).toBe("NOT_SUBSCRIBED");
+  });
+
+  test("S17 sent before there is any peer: propagated once one comes, confirmed by the store that came with it", async () => {
+    const b = await bench();
+    const id = await b.send();
+    await b.clock.advance(3 * SECOND);
+    b.nodes.connect(b.network.node("a"), b.network.node("b"));
+    await b.clock.advance(10 * SECOND);
+    expect(b.outcome(id)).toEqual(["propagated", "sent"]);
+  });
+
+  test("S18 lightpush first and store later, or store first and lightpush later: sent once both are there", async () => {
+    for (const order of [
+      ["lightpush", "store"],
+      ["store", "lightpush"],
+    ] as const) {
+      const b = await bench();
+      const id = await b.send();
+      for (const service of order) {
+        expect(b.outcome(id)).not.toContain("sent");
+        b.nodes.connect(b.network.node(service, [service]));
+        await b.clock.advance(4 * SECOND);
+      }
+      expect(b.outcome(id)).toEqual(["propagated", "sent"]);
+    }
+  });
+
+  test("S19 a store is expected, as an earlier session had one: it joins 50 s later and confirms what it got from others", async () => {
+    const b = await bench();
+    b.nodes.connect(b.network.node("s", ["store"]));
+    await b.clock.settle();
+    await b.restart();
+    b.nodes.connect(b.network.node("a", ["lightpush"]));
+    const id = await b.send();
+    await b.clock.advance(50 * SECOND);
+    expect(b.outcome(id)).toEqual(["propagated"]);
+    b.nodes.connect(b.network.node("t", ["store"]));
+    await b.clock.advance(0);
+    expect(b.outcome(id)).toEqual(["propagated", "sent"]);
+    expect(b.network.pushes).toHaveLength(1);
+  });
+
+  test("S23 no store in 60 s where the network says that it has some: the error says what is missing", async () => {
+    const b = await new MessagingBench(undefined, { confirmation: "expected" }).start();
+    b.nodes.connect(b.network.node("a", ["lightpush"]));
+    const id = await b.send();
+    await b.clock.advance(60 * SECOND);
+    expect(b.eventsOf(id).at(-1)).toEqual({ type: "error", requestId: id, error: ERROR_NOT_CONFIRMED });
+    expect(b.outcome(id)).toEqual(["propagated", "error"]);
+  });
+
+  test("S23 no store ever, and none expected: propagated counts as sent, with no error in 60 s", async () => {
+    const b = await bench();
+    b.nodes.connect(b.network.node("a", ["lightpush"]));
+    const id = await b.send();
+    await b.clock.advance(60 * SECOND);
+    expect(b.outcome(id)).toEqual(["propagated", "sent"]);
+  });
+
+  test("with confirmation off no store is asked and propagated counts as sent at once", async () => {
+    const b = await new MessagingBench(undefined, { confirmation: "off" }).start();
+    b.nodes.connect(b.network.node("a"), b.network.node("b"));
+    const id = await b.send();
+    await b.clock.advance(0);
+    expect(b.outcome(id)).toEqual(["propagated", "sent"]);
+    expect(b.confirmations()).toEqual([]);
+  });
+
+  test("S29 two topics on two shards: each propagated under its own id", async () => {
+    const b = await bench();
+    b.nodes.connect(b.network.node("a"));
+    const topics = ["/app1/1/x/proto", "/app2/1/x/proto"];
+    const ids = [];
+    for (const contentTopic of topics) ids.push(await b.send({ contentTopic }));
+    await b.clock.advance(30 * SECOND);
+    for (const id of ids) expect(b.outcome(id)).toEqual(["propagated", "sent"]);
+    expect(new Set(b.network.archive.map(({ pubsubTopic }) => pubsubTopic)).size).toBe(2);
+  });
+
+  test("S30 five sends at once to a topic never subscribed: five ids, each propagated, subscribed once at each node", async () => {
+    const b = await bench();
+    b.nodes.connect(b.network.node("a"), b.network.node("b"));
+    const ids = await Promise.all(Array.from({ length: 5 }, () => b.send()));
+    await b.clock.advance(30 * SECOND);
+    expect(new Set(ids).size).toBe(5);
+    for (const id of ids) expect(b.outcome(id)).toEqual(["propagated", "sent"]);
+    const subscribes = b.nodes.filterRequests.filter(({ request }) => request === "subscribe");
+    expect(subscribes.map(({ peer }) => peer).sort()).toEqual(["a", "b"]);
+  });
+
+  test("A01 lightpush and store: exactly propagated and sent within 10 s", async () => {
+    const b = await bench();
+    b.nodes.connect(b.network.node("a"), b.network.node("s", ["store"]));
+    const id = await b.send();
+    await b.clock.advance(10 * SECOND);
+    expect(b.outcome(id)).toEqual(["propagated", "sent"]);
+  });
+
+  test("A10 outcomes of two requests (no REST polling here: they are told): each under its own id, until taken, never after", async () => {
+    const b = await bench();
+    b.nodes.connect(b.network.node("a"), b.network.node("b"));
+    let first = "";
+    b.listen = (event) => "requestId" in event && event.requestId === first;
+    first = await b.send();
+    const second = await b.send();
+    await b.clock.advance(5 * SECOND);
+    b.told.length = 0;
+    await b.restart();
+    await b.clock.settle();
+    expect(b.outcome(first)).toEqual([]);
+    expect(b.outcome(second)).toEqual(["sent"]);
+  });
+
+  test("M02 M03 a request pushed two minutes of being online ago and never propagated has failed; one just pushed has not", async () => {
+    const b = await bench();
+    const node = b.network.node("a", ["lightpush"]);
+    node.answerLightpush = () => answers(503);
+    b.nodes.connect(node);
+    const old = await b.send();
+    await b.clock.advance(120 * SECOND);
+    const young = await b.send();
+    await b.clock.advance(SECOND);
+    expect(b.eventsOf(old)).toEqual([{ type: "error", requestId: old, error: ERROR_NOT_SENT }]);
+    expect(b.outcome(young)).toEqual([]);
+  });
+
+  test("M04 a propagated request is not failed by the send window: its confirmation has a window of its own", async () => {
+    const b = await bench();
+    const [node, store] = [b.network.node("a", ["lightpush"]), b.network.node("s", ["store"])];
+    const relay = node.answerLightpush;
+    node.answerLightpush = () => answers(503);
+    store.answerStore = () => ok({ status: 200, statusText: "OK", messages: [] });
+    b.nodes.connect(node, store);
+    const id = await b.send();
+    await b.clock.advance(50 * SECOND);
+    node.answerLightpush = relay;
+    await b.clock.advance(55 * SECOND);
+    expect(b.outcome(id)).toEqual(["propagated"]);
+    await b.clock.advance(10 * SECOND);
+    expect(b.eventsOf(id).at(-1)).toMatchObject({ error: ERROR_NOT_CONFIRMED });
+  });
+
+  test("M05 the window of a request that waited for two days begins with its first push", async () => {
+    const b = await bench();
+    const id = await b.send();
+    await b.clock.advance(2 * 24 * 3600 * SECOND);
+    const node = b.network.node("a", ["lightpush"]);
+    node.answerLightpush = () => answers(503);
+    b.nodes.connect(node);
+    await b.clock.advance(59 * SECOND);
+    expect(b.outcome(id)).toEqual([]);
+    await b.clock.advance(SECOND);
+    expect(b.outcome(id)).toEqual(["error"]);
+  });
+
+  test("O3 suspended for more than five minutes in mid-send: nothing is lost, the stamp is fresh, one outcome", async () => {
+    const b = await bench();
+    const [a, c] = [b.network.node("a"), b.network.node("b")];
+    const relays = [a, c].map((node) => {
+      const relay = node.answerLightpush;
+      node.answerLightpush = () => NO_ANSWER;
+      return () => {
+        node.answerLightpush = relay;
+      };
+    });
+    b.nodes.connect(a, c);
+    const id = await b.send();
+    await b.clock.advance(2 * SECOND);
+    await b.clock.sleep(6 * 60 * SECOND);
+    for (const heal of relays) heal();
+    for (const node of [a, c]) node.subscriptions.clear();
+    await b.clock.advance(40 * SECOND);
+    expect(b.outcome(id)).toEqual(["propagated", "sent"]);
+    expect(Number(b.network.archive[0]?.message.timestamp ?? 0n) / 1e6).toBeGreaterThan(b.clock.now() - 60 * SECOND);
+    expect(b.client.topicHealth(TOPIC)).toBe("SUFFICIENTLY_HEALTHY");
+  });
+
+  test("O5 a clock more than 20 s off: messages arrive, but no store takes them, and that is what the error says", async () => {
+    const b = await bench();
+    const [a, c] = [b.network.node("a"), b.network.node("b")];
+    // The world's clock is 25 s ahead of ours.
+    for (const node of [a, c]) {
+      node.answerLightpush = (pubsubTopic, message) => {
+        const skewMs = Math.abs(Number(message.timestamp / 1_000_000n) - (b.clock.now() + 25 * SECOND));
+        if (skewMs <= 20 * SECOND) b.network.publish(pubsubTopic, message);
+        else b.network.push(pubsubTopic, message);
+        return answers(200, "", 1);
+      };
+    }
+    b.nodes.connect(a, c);
+    await b.client.subscribe(TOPIC);
+    await b.clock.settle();
+    const id = await b.send({ payload: utf8("live") });
+    await b.clock.advance(5 * SECOND);
+    // What others stamp correctly is caught up on all the same.
+    b.network.store(b.pubsubTopic(), b.message("from others", b.clock.now() + 25 * SECOND));
+    await b.clock.advance(60 * SECOND);
+    expect(b.eventsOf(id).map(({ type }) => type)).toEqual(["propagated", "error"]);
+    expect(b.eventsOf(id).at(-1)).toMatchObject({ error: ERROR_NOT_CONFIRMED });
+    expect([...b.received()].sort()).toEqual(["from others", "live"]);
+  });
+
+  test("a message beyond 150 KiB goes where the network takes 1 MiB", async () => {
+    const messageBytes = LIMITS.messaging.statusMessageBytes;
+    const b = await new MessagingBench(undefined, { messageBytes }).start();
+    b.nodes.connect(b.network.node("a"), b.network.node("b"));
+    const fits = await b.send({ payload: new Uint8Array(messageBytes - 200) });
+    const tooLarge = await b.send({ payload: new Uint8Array(messageBytes) });
+    await b.clock.advance(5 * SECOND);
+    expect(b.outcome(fits)).toEqual(["propagated", "sent"]);
+    expect(b.eventsOf(tooLarge)).toEqual([
+      { type: "error", requestId: tooLarge, error: "Message size exceeded maximum of 1048576 bytes" },
+    ]);
+  });
+
+  test("S19 a store that joins within the grace confirms", async () => {
     const b = await bench();
     b.nodes.connect(b.network.node("a", ["lightpush"]));
     const id = await b.send();
@@ -378,7 +614,7 @@ describe("send", () => {
     expect(b.network.pushes).toHaveLength(60);
   });
 
-  test("equal payloads sent at once have hashes of their own", async () => {
+  test("M18 no two queued messages have the same hash: equal payloads sent at once are stamped apart", async () => {
     const b = await bench();
     b.nodes.connect(b.network.node("a", ["lightpush"]));
     const payload = new Uint8Array([1]);
@@ -403,29 +639,60 @@ describe("send", () => {
     expect(b.network.pushes).toHaveLength(1);
   });
 
-  test("the pace stays below what a node admits: 37 in 10 s of one peer, without one rejection", async () => {
+  test("the 205 segments of 20 MiB pass cold nodes with their shipped limits, 37 in 10 s of a peer, without one rejection", async () => {
     const b = await bench();
-    const windows = new Map<string, { start: number; count: number }>();
-    let rejected = 0;
+    const rejected: number[] = [];
     for (const name of ["a", "b"]) {
       const node = b.network.node(name);
-      const relay = node.answerLightpush;
+      const [relay, limiter] = [node.answerLightpush, new LightpushLimiter()];
       node.answerLightpush = (pubsubTopic, message) => {
-        const now = b.clock.now();
-        const window = windows.get(name);
-        const current = window && now - window.start < 10 * SECOND ? window : { start: now, count: 0 };
-        windows.set(name, current);
-        if (++current.count <= 37) return relay(pubsubTopic, message);
-        rejected++;
+        if (limiter.admit("us", b.clock.now())) return relay(pubsubTopic, message);
+        rejected.push(b.clock.now());
         return answers(429);
       };
       b.nodes.connect(node);
     }
-    const ids = [];
-    for (let i = 0; i < 256; i++) ids.push(await b.send());
+    const startedAt = b.clock.now();
+    const ids = await Promise.all(Array.from({ length: 205 }, () => b.send()));
     await b.clock.advance(60 * SECOND);
-    expect(rejected).toBe(0);
+    expect(rejected).toEqual([]);
     for (const id of ids) expect(b.outcome(id)).toEqual(["propagated", "sent"]);
+    const tookMs = (b.network.pushes.at(-1)?.at ?? 0) - startedAt;
+    expect(tookMs).toBeLessThan(35 * SECOND);
+  });
+
+  test("where a node admits less, the pace falls until it fits, and recovers; nothing is lost", async () => {
+    const b = await bench();
+    const node = b.network.node("a");
+    const relay = node.answerLightpush;
+    const rejected: number[] = [];
+    let perSecond = 1;
+    let tokens = 5;
+    let at = b.clock.now();
+    node.answerLightpush = (pubsubTopic, message) => {
+      tokens = Math.min(5, tokens + ((b.clock.now() - at) / SECOND) * perSecond);
+      at = b.clock.now();
+      if (tokens >= 1) {
+        tokens--;
+        return relay(pubsubTopic, message);
+      }
+      rejected.push(b.clock.now());
+      return answers(429);
+    };
+    b.nodes.connect(node, b.network.node("s", ["store"]));
+    const slow = await Promise.all(Array.from({ length: 60 }, () => b.send()));
+    await b.clock.advance(180 * SECOND);
+    for (const id of slow) expect(b.outcome(id)).toEqual(["propagated", "sent"]);
+    expect(rejected.length).toBeGreaterThan(0);
+    expect(rejected.length).toBeLessThan(20);
+    perSecond = 10;
+    rejected.length = 0;
+    const quick = await Promise.all(Array.from({ length: 100 }, () => b.send()));
+    const startedAt = b.clock.now();
+    await b.clock.advance(120 * SECOND);
+    for (const id of quick) expect(b.outcome(id)).toEqual(["propagated", "sent"]);
+    expect(rejected).toEqual([]);
+    expect((b.network.pushes.at(-1)?.at ?? 0) - startedAt).toBeLessThan(80 * SECOND);
   });
 
   test("no more than four pushes are under way", async () => {

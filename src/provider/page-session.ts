@@ -94,8 +94,11 @@ export class PageSession {
 
   /** The page has every push up to this one. */
   received(push: number): void {
+    const before = this.#unacknowledged.length;
     while (this.#unacknowledged[0] && this.#unacknowledged[0].push <= push)
       this.#unacknowledged.shift()?.feed?.received();
+    // Only what is acknowledged buys time, or a page that acknowledges nothing could pile up pushes for ever.
+    if (this.#unacknowledged.length === before) return;
     this.#cancelOverdue?.();
     this.#cancelOverdue = undefined;
     this.#watch();

@@ -248,4 +248,19 @@ describe("who may call", () => {
     await world.clock.settle();
     expect(server.posted.at(-1)).toMatchObject({ type: "answer", callId, error: { code: ErrorCode.Unauthorized } });
   });
+
+  test("a page that talks but never acknowledges what it is told is let go", async () => {
+    const world = new World();
+    const { client, server } = FakePort.pair(BRIDGE_PORT, { id: EXTENSION_ID, origin: SITE, frameId: 0 });
+    world.connected(server);
+    client.postMessage({ type: "hello", version: 1, pageId: crypto.randomUUID(), attached: [] });
+    const { setNetwork } = await world.worker();
+    await world.clock.settle();
+    setNetwork("Disconnected");
+    for (let i = 0; i < 6; i++) {
+      if (client.open) client.postMessage({ type: "received", push: 0 });
+      await world.clock.advance(2_000);
+    }
+    expect(client.open).toBe(false);
+  });
 });

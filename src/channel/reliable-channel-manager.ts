@@ -94,10 +94,12 @@ export class ReliableChannelManager implements ChannelManagerApi {
         channel.onTick(now);
       }
     });
+    for (const channel of this.#channels.values()) channel.searchMissing();
   }
 
   async stop(): Promise<void> {
     this.#shell.stop();
+    for (const channel of this.#channels.values()) channel.stopSearching();
     await this.#parts.messaging.stop();
   }
 
@@ -215,7 +217,6 @@ export class ReliableChannelManager implements ChannelManagerApi {
     const row = tables.channel.get(ONLY_ROW);
     if (row === undefined) throw new Error(`channel ${key.channelId} has no row`);
     const profile = wireOf(row.profile);
-    if (profile === undefined) throw new Error(`profile ${row.profile} is not available`);
     const sdsTables = openSdsTables(journal, channelScope(key), stored);
     const config = {
       participantId: row.senderId,
@@ -260,7 +261,13 @@ export class ReliableChannelManager implements ChannelManagerApi {
       case "received": {
         const { contentTopic } = event.message;
         const addressed = this.channels().filter((channel) => channel.getContentTopic() === contentTopic);
-        await Promise.all(addressed.map((channel) => channel.onMessageReceived(event.message)));
+        const unread = await Promise.all(addressed.map((channel) => channel.onMessageReceived(event.message)));
+        // What one channel of a topic reads is nothing strange to the others.
+        if (unread.includes(undefined)) return true;
+        addressed.forEach((channel, index) => {
+          const reason = unread[index];
+          if (reason !== undefined) channel.onUnread(reason, event.message.messageHash);
+        });
         return true;
       }
       case "propagated":
@@ -277,6 +284,7 @@ export class ReliableChannelManager implements ChannelManagerApi {
             channel.tellStatus();
           }
         });
+        for (const channel of this.#channels.values()) channel.searchMissing();
         for (const listener of this.#healthListeners) listener();
         return true;
     }
@@ -329,8 +337,7 @@ function unknown(channelId: string): ChannelError {
 }
 
 function problemOf(params: ChannelParams): ChannelError | undefined {
-  const { channelId, contentTopic, senderId, profile = "logos", encryption } = params;
-  if (wireOf(profile) === undefined) return { kind: "unsupported", message: `profile ${profile} is not available yet` };
+  const { channelId, contentTopic, senderId, encryption } = params;
   if (encryption !== "none") return { kind: "unsupported", message: `encryption ${encryption} is not available yet` };
   const limit = LIMITS.sds.identifierBytes;
   for (const [name, value] of Object.entries({ channelId, senderId: senderId ?? "-", contentTopic })) {

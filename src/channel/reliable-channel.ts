@@ -18,14 +18,17 @@ import type { SdsOutcome } from "../sds/outcome.ts";
 import type { Participant } from "../sds/participant.ts";
 import type { SdsTables } from "../sds/tables.ts";
 import type { LostMessage, Reassembled, Reassembler } from "../segmentation/reassembler.ts";
+import { Diagnostics, type Unread } from "./diagnostics.ts";
 import { type EventBody, EventLog } from "./event-log.ts";
+import { MissingSearch } from "./missing-search.ts";
 import type { MessageEnvelope, MessageHash, MessagingRequestId, ReceivedMessage } from "./ports.ts";
-import type { ProfileWire } from "./profiles.ts";
+import { isOtherLayout, type ProfileWire } from "./profiles.ts";
 import { type ChannelRow, type ChannelTables, ONLY_ROW, type OutboxRow } from "./rows.ts";
 import { type Outcome, SendState } from "./send-state.ts";
 import type { Shell, ShellMember } from "./shell.ts";
 import type {
   ChannelApi,
+  ChannelDiagnostics,
   ChannelError,
   ChannelEvent,
   ChannelKey,
@@ -65,6 +68,8 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   readonly #sendState: SendState;
   readonly #log: EventLog;
   readonly #cipherContext: CipherContext;
+  readonly #search: MissingSearch;
+  readonly #diagnostics = new Diagnostics();
   #row: ChannelRow;
   #nextOutboxKey = 1;
   #subscribed = false;
@@ -91,6 +96,12 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     });
     for (const key of parts.tables.outbox.keys()) this.#nextOutboxKey = Math.max(this.#nextOutboxKey, key + 1);
     this.#cipherContext = { channelId: parts.key.channelId, contentTopic: row.contentTopic };
+    this.#search = new MissingSearch({
+      contentTopic: row.contentTopic,
+      messaging: parts.shell.parts.messaging,
+      clock: parts.shell.parts.clock,
+      missing: () => (this.isOpen ? parts.sds.missing() : []),
+    });
   }
 
   get origin(): string {
@@ -324,14 +335,18 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     return this.#sendState.messageIdOf(messagingReqId) ?? this.#tables.upkeep.get(messagingReqId)?.messageId;
   }
 
-  /** The incoming pipeline: Decrypt → SDS → Reassemble → Emit. Resolves once what the message caused is durable. */
-  async onMessageReceived(message: ReceivedMessage): Promise<void> {
-    if (!this.isOpen || !equalBytes(message.meta, this.#profile.marker)) return;
+  /**
+   * The incoming pipeline: Decrypt → SDS → Reassemble → Emit. Resolves once what the message caused is durable, with why it
+   * meant nothing to this channel, if it did.
+   */
+  async onMessageReceived(message: ReceivedMessage): Promise<Unread | undefined> {
+    if (!this.isOpen) return undefined;
+    if (!equalBytes(message.meta, this.#profile.marker)) return "otherMarker";
     const decrypted = await this.#cipher.decrypt(message.payload, this.#cipherContext);
-    if (!decrypted.ok) return;
-    await this.#transact((now) => {
+    if (!decrypted.ok) return "undecryptable";
+    const outcome = await this.#transact((now) => {
       // The channel may have been closed while the cipher was at work.
-      if (!this.isOpen) return;
+      if (!this.isOpen) return undefined;
       const outcome = this.#sds.handleIncoming(decrypted.value, {
         now,
         messageHash: message.messageHash,
@@ -339,7 +354,31 @@ export class ReliableChannel implements ChannelApi, ShellMember {
         random: this.#shell.parts.chance.random(),
       });
       this.#apply(outcome, now);
+      return outcome;
     });
+    if (outcome === undefined) return undefined;
+    if (outcome.missing.length > 0) this.#search.look();
+    if (outcome.dropped === "foreign channel") return "otherChannel";
+    if (outcome.dropped !== "undecodable") return undefined;
+    return isOtherLayout(this.#profile, decrypted.value) ? "otherLayout" : "unreadable";
+  }
+
+  /** No open channel on its topic made anything of a message. */
+  onUnread(reason: Unread, messageHash: MessageHash): void {
+    this.#diagnostics.count(reason, messageHash);
+  }
+
+  diagnostics(): ChannelDiagnostics {
+    return this.#diagnostics.counts;
+  }
+
+  /** Looks in the stores for what others depend on: at every start, and when the network is back. */
+  searchMissing(): void {
+    this.#search.look();
+  }
+
+  stopSearching(): void {
+    this.#search.stop();
   }
 
   onTick(now: number): void {

@@ -138,6 +138,20 @@ export interface ChannelSummary extends ChannelKey {
   readonly members: number;
 }
 
+/** Messages on the channel's topic that no open channel on it could make anything of, since the last start. */
+export interface ChannelDiagnostics {
+  /** Their marker is not the profile's: senders of another profile, or of something else. */
+  readonly otherMarker: number;
+  /** No key fits. */
+  readonly undecryptable: number;
+  /** SDS messages in the layout of another profile. */
+  readonly otherLayout: number;
+  /** No SDS messages at all. */
+  readonly unreadable: number;
+  /** SDS messages of another channel. */
+  readonly otherChannel: number;
+}
+
 /** One channel as its callers hold it. */
 export interface ChannelApi {
   readonly origin: string;
@@ -162,6 +176,7 @@ export interface ChannelApi {
   acknowledged(): number;
   status(): ChannelStatus;
   summary(): ChannelSummary;
+  diagnostics(): ChannelDiagnostics;
 }
 
 /** Every channel of the profile of the browser. */

@@ -84,6 +84,16 @@ export class IncomingBuffer {
     return [...(this.#dependants.get(messageId) ?? [])];
   }
 
+  /** The lowest Lamport timestamp of what waits for this dependency. */
+  earliestDependant(messageId: string): number | undefined {
+    let earliest: number | undefined;
+    for (const id of this.#dependants.get(messageId) ?? []) {
+      const lamport = this.#incoming.get(id)?.lamport;
+      if (lamport !== undefined && (earliest === undefined || lamport < earliest)) earliest = lamport;
+    }
+    return earliest;
+  }
+
   /**
    * Those of `dependencies` that themselves wait for `messageId`. Honest messages never do, since an id depends on its
    * content's history; what a forger ties into a circle must not be parked for ever.

@@ -26,7 +26,19 @@ export interface Missing {
   /** Message hash, lower-case hexadecimal. */
   readonly hint?: string;
   readonly senderId?: string;
+  /** Milliseconds since the Unix epoch, by Lamport time, of the earliest message that waits for it, if one does. */
+  readonly neededAt?: number;
 }
+
+/** Why a message was dropped. */
+export type Dropped =
+  | "undecodable"
+  | "foreign channel"
+  | "message id empty or too long"
+  | "sender id too long"
+  | "Lamport timestamp out of range"
+  | "own message"
+  | "duplicate";
 
 /** What an event meant. */
 export interface SdsOutcome {
@@ -45,7 +57,7 @@ export interface SdsOutcome {
   /** Dependencies newly known to be missing, or now known with a hint. */
   readonly missing: readonly Missing[];
   /** Why the message was dropped, for diagnostics. */
-  readonly dropped?: string;
+  readonly dropped?: Dropped;
 }
 
 /** An outcome in the making. */
@@ -57,13 +69,13 @@ export interface OutcomeDraft {
   readonly exhausted: string[];
   readonly lost: Lost[];
   readonly missing: Missing[];
-  dropped?: string;
+  dropped?: Dropped;
 }
 
 export function emptyOutcome(): OutcomeDraft {
   return { delivered: [], acknowledged: [], outgoing: [], exhausted: [], lost: [], missing: [] };
 }
 
-export function droppedOutcome(reason: string): SdsOutcome {
+export function droppedOutcome(reason: Dropped): SdsOutcome {
   return { ...emptyOutcome(), dropped: reason };
 }

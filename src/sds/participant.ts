@@ -132,7 +132,7 @@ export class Participant {
   /** LIP-109, receive message. Never throws on account of what `wire` holds. */
   handleIncoming(wire: Uint8Array, context: IncomingContext): SdsOutcome {
     const decoded = this.#config.layout.decode(wire);
-    if (!decoded.ok) return droppedOutcome(`undecodable: ${decoded.error}`);
+    if (!decoded.ok) return droppedOutcome("undecodable");
     const message = decoded.value;
     if (message.channelId !== this.#config.channelId) return droppedOutcome("foreign channel");
     if (!this.#isIdentifier(message.messageId)) return droppedOutcome("message id empty or too long");
@@ -247,7 +247,9 @@ export class Participant {
   missing(): SdsOutcome["missing"] {
     return [...this.#incoming.missingIds()].map((messageId) => {
       const row = this.#incoming.missing(messageId);
-      return { messageId, ...optionalParts(row?.hint, row?.senderId) };
+      const lamport = this.#incoming.earliestDependant(messageId);
+      const neededAt = lamport === undefined ? {} : { neededAt: lamport * this.#config.layout.lamportUnitMs };
+      return { messageId, ...neededAt, ...optionalParts(row?.hint, row?.senderId) };
     });
   }
 

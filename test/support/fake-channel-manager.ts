@@ -243,6 +243,7 @@ export class FakeChannelManager implements ChannelManagerApi {
         });
       },
       acknowledged: () => this.#row(key).acknowledged,
+      diagnostics: () => ({ otherMarker: 0, undecryptable: 0, otherLayout: 0, unreadable: 0, otherChannel: 0 }),
       status,
       summary: (): ChannelSummary => ({
         origin,

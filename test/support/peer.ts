@@ -3,7 +3,7 @@
 import type { ReliableChannel } from "../../src/channel/reliable-channel.ts";
 import { ReliableChannelManager } from "../../src/channel/reliable-channel-manager.ts";
 import type { Chance } from "../../src/channel/shell.ts";
-import type { ChannelEvent, ChannelKey, ChannelNotice } from "../../src/channel/types.ts";
+import type { ChannelEvent, ChannelKey, ChannelNotice, Profile } from "../../src/channel/types.ts";
 import { utf8 } from "../../src/common/bytes.ts";
 import { Journal } from "../../src/common/table.ts";
 import { Transactor } from "../../src/common/transactor.ts";
@@ -33,6 +33,8 @@ export interface PeerOptions {
   readonly rateLimit?: RateLimitConfig;
   readonly seed?: number;
   readonly cipher?: Cipher;
+  /** Of the channels that it opens. */
+  readonly profile?: Profile;
 }
 
 let seeds = 1;
@@ -94,6 +96,7 @@ export class Peer {
       contentTopic,
       senderId: this.name,
       encryption: "none",
+      ...(this.options.profile === undefined ? {} : { profile: this.options.profile }),
     });
     if (!created.ok) throw new Error(created.error.message);
     return this.channel(channelId);

@@ -1,0 +1,35 @@
+import { LIMITS } from "../limits.ts";
+import type { MessageHash } from "./ports.ts";
+import type { ChannelDiagnostics } from "./types.ts";
+
+/** Why a message on the channel's topic meant nothing to any open channel on that topic. */
+export type Unread = keyof ChannelDiagnostics;
+
+/**
+ * Counts what arrives on the topic and cannot be read, so that a person can see why nothing arrives. In memory, each
+ * message hash once; when the hashes remembered are too many, the oldest are forgotten.
+ */
+export class Diagnostics {
+  readonly #counts: { [K in Unread]: number } = {
+    otherMarker: 0,
+    undecryptable: 0,
+    otherLayout: 0,
+    unreadable: 0,
+    otherChannel: 0,
+  };
+  readonly #hashes = new Set<MessageHash>();
+
+  get counts(): ChannelDiagnostics {
+    return { ...this.#counts };
+  }
+
+  count(unread: Unread, messageHash: MessageHash): void {
+    if (this.#hashes.has(messageHash)) return;
+    this.#hashes.add(messageHash);
+    for (const oldest of this.#hashes) {
+      if (this.#hashes.size <= LIMITS.diagnosticHashes) break;
+      this.#hashes.delete(oldest);
+    }
+    this.#counts[unread]++;
+  }
+}

@@ -374,7 +374,14 @@ export class SendService {
     };
     if (current === undefined) {
       const hash = toHex(messageHash(row.pubsubTopic, message));
-      await this.#change(requestId, (task) => ({ ...task, stamp, stampedAt: now, hashes: [...task.hashes, hash] }));
+      await this.#change(requestId, (task) => ({
+        ...task,
+        stamp,
+        stampedAt: now,
+        hashes: [...task.hashes, hash],
+        // The window begins with the first push: waiting for a turn is no failure of the network.
+        onlineMs: task.hashes.length === 0 ? 0 : task.onlineMs,
+      }));
     }
     return message;
   }

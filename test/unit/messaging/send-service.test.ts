@@ -455,6 +455,22 @@ describe("send", () => {
     expect(b.outcome(id)).toEqual(["error"]);
   });
 
+  test("M05 waiting for its turn behind other requests uses up nothing of a request's window", async () => {
+    const b = await bench();
+    const node = b.network.node("a", ["lightpush"]);
+    const relay = node.answerLightpush;
+    b.nodes.connect(node);
+    for (let i = 0; i < 250; i++) await b.send();
+    const last = await b.send();
+    await b.clock.advance(70 * SECOND);
+    node.answerLightpush = () => answers(503);
+    await b.clock.advance(30 * SECOND);
+    expect(b.outcome(last)).toEqual([]);
+    node.answerLightpush = relay;
+    await b.clock.advance(30 * SECOND);
+    expect(b.outcome(last)).toEqual(["propagated", "sent"]);
+  });
+
   test("O3 suspended for more than five minutes in mid-send: nothing is lost, the stamp is fresh, one outcome", async () => {
     const b = await bench();
     const [a, c] = [b.network.node("a"), b.network.node("b")];

@@ -84,10 +84,9 @@ function circles(): readonly string[] {
 describe("the layers", () => {
   test("are all known", () => {
     expect(imports.length).toBeGreaterThan(300);
-    const known = new Set([...Object.keys(LAYERS), "entrypoints", "limits.ts"]);
-    expect(new Set(imports.flatMap(({ from, to }) => [layerOf(from), layerOf(to)])).difference(known)).toEqual(
-      new Set(["package.json"]),
-    );
+    const known = new Set([...Object.keys(LAYERS), "entrypoints", "limits.ts", "package.json"]);
+    const layers = imports.flatMap(({ from, to }) => [layerOf(from), layerOf(to)]);
+    expect(layers.filter((layer) => !known.has(layer))).toEqual([]);
   });
 
   test("import downwards only", () => {

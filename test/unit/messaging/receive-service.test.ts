@@ -76,6 +76,40 @@ describe("filter", () => {
     expect(b.received()).toEqual(others.slice(1));
   });
 
+  test("A08 after unsubscribing a message is not received, one on another topic after it is", async () => {
+    const { b } = await subscribed();
+    const sentinel = "/sentinel/1/name/proto";
+    await b.client.subscribe(sentinel);
+    await b.client.unsubscribe(TOPIC);
+    await b.clock.settle();
+    b.network.publish(pubsubTopic(), b.message("m1"));
+    b.network.publish(pubsubTopic(sentinel), b.message("sentinel", b.clock.now(), sentinel));
+    await b.clock.advance(2 * LIMITS.messaging.catchUpEveryMs);
+    expect(b.received()).toEqual(["sentinel"]);
+  });
+
+  test("O3 suspended for more than five minutes: the nodes forgot us, and what was sent meanwhile comes on waking", async () => {
+    const { b, nodes } = await subscribed();
+    for (const node of nodes) node.subscriptions.clear();
+    b.network.store(pubsubTopic(), b.message("while asleep", b.clock.now() + 200 * SECOND));
+    await b.clock.sleep(6 * 60 * SECOND);
+    await b.clock.settle();
+    expect(b.received()).toEqual(["while asleep"]);
+    expect(b.client.topicHealth(TOPIC)).toBe("SUFFICIENTLY_HEALTHY");
+  });
+
+  test("when the network changed, subscriptions and stores are asked at once", async () => {
+    const { b, nodes } = await subscribed();
+    await b.clock.advance(5 * SECOND);
+    for (const node of nodes) node.subscriptions.clear();
+    b.network.store(pubsubTopic(), b.message("missed"));
+    b.client.networkChanged();
+    await b.clock.settle();
+    expect(b.nodes.networkChanges).toBe(1);
+    expect(b.received()).toEqual(["missed"]);
+    expect(b.client.topicHealth(TOPIC)).toBe("SUFFICIENTLY_HEALTHY");
+  });
+
   test("a push under a pubsub topic that is not the content topic's is dropped", async () => {
     const { b } = await subscribed();
     b.nodes.deliver("a", "/waku/2/rs/42/99", b.message("wrong shard"));
@@ -326,7 +360,7 @@ describe("catch-up", () => {
     expect(b.received()).toEqual(["lost"]);
   });
 
-  test("a stored message that does not hash to its name is not used", async () => {
+  test("O7 a stored message that was tampered with does not hash to its name and is not used", async () => {
     const b = await bench();
     const node = b.network.node("s", ["store"]);
     const forged = b.message("forged", b.clock.now() - HOUR);
@@ -355,7 +389,7 @@ describe("catch-up", () => {
     expect(b.received()).toHaveLength(2);
   });
 
-  test("a listener that stands still: what is beyond the bound comes from the store once it goes on", async () => {
+  test("A09 a listener that stands still (no REST cache here: the intake is bounded): order kept, the rest from the store, nothing twice", async () => {
     const { b } = await subscribed();
     let release = () => {};
     const still = new Promise<void>((resolve) => {

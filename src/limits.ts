@@ -270,6 +270,14 @@ export const LIMITS = {
     bootstrapAddresses: 32,
     addressChars: 512,
     networkNameChars: 64,
+    /** Milliseconds after which a copied key leaves the clipboard. */
+    clipboardMs: 1 * MINUTE,
+    /** Milliseconds without a keystroke after which pasted text is looked at. */
+    inspectMs: 150,
+    /** Requests that the view of one channel lists; the others are under Activity. */
+    channelRequests: 5,
+    /** Pixels along a module of a QR code that is saved as an image. */
+    qrModulePixels: 8,
   },
   /** Keys, the vault, and what is pasted. */
   keys: {
@@ -292,9 +300,9 @@ export const LIMITS = {
     /** Milliseconds between looks at the clock, which may jump, and by which the deadline moves at least. */
     autoLockCheckMs: 30 * SECOND,
     autoLockStepMs: 10 * SECOND,
-    /** Bytes and rows that are sealed anew in one transaction. */
+    /** Bytes above which fewer rows are sealed anew in one transaction, and rows at most: they may hold a message each. */
     resealBytes: 1 * MIB,
-    resealRows: 64,
+    resealRows: 16,
     /** Characters of a pasted key, of an invitation code, and of a backup file; channels in one. */
     pastedChars: 4_096,
     invitationChars: 4_096,

@@ -112,7 +112,7 @@ export class KeyStore {
   /** Every key, oldest first. */
   list(): readonly KeyInfo[] {
     return [...this.#table.entries()]
-      .sort(([, a], [, b]) => a.createdAt - b.createdAt)
+      .sort(([idA, a], [idB, b]) => a.createdAt - b.createdAt || (idA < idB ? -1 : 1))
       .map(([id, stored]) => this.#infoOf(id, stored));
   }
 

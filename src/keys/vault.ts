@@ -371,15 +371,15 @@ export class Vault {
   /** To be called in turn: the current data key is then durable, and nothing may be sealed with one that is not. */
   #resealIfNeeded(): void {
     if (this.state !== "unlocked" || (this.#row?.earlier.length ?? 0) === 0 || this.#resealing) return;
-    this.#resealing = this.#reseal();
+    // A storage that fails is its owner's to notice: everything then starts again, and this with it.
+    this.#resealing = this.#reseal().catch(() => undefined);
   }
 
   async #reseal(): Promise<void> {
-    // A storage that fails is its owner's to notice: everything then starts again, and this with it.
-    const through = await this.#parts.resealContent().catch(() => undefined);
+    const through = await this.#parts.resealContent();
     await this.#inTurn(async () => {
       this.#resealing = undefined;
-      if (through === undefined || this.state !== "unlocked") return;
+      if (this.state !== "unlocked") return;
       // Another password was set meanwhile, or it was locked and unlocked: from the beginning.
       if (!through) return this.#resealIfNeeded();
       await this.#forgetEarlier();

@@ -39,7 +39,8 @@ export class AwakeClock {
     if (due === undefined || !this.#meta.exists) return undefined;
     const { asOf, awakeMs, online } = this.#meta.row;
     // Nothing is due while offline, but whether that still holds must be asked.
-    return online ? Math.ceil(asOf + Math.max(0, due - awakeMs)) : asOf + LIMITS.sds.timerSlackMs;
+    // Rounded up by itself: next to a time since the Unix epoch, a fraction is lost, and nothing would be due yet.
+    return online ? asOf + Math.ceil(Math.max(0, due - awakeMs)) : asOf + LIMITS.sds.timerSlackMs;
   }
 
   /** How much of the time since the last reading was awake. Nobody came when the earliest timer was due: slept. */

@@ -64,8 +64,8 @@ export const LIMITS = {
     /** Idle synchronisation starts at this interval and decays to the other. */
     syncMs: 30 * SECOND,
     syncMaxMs: 10 * MINUTE,
-    /** Milliseconds after which a dependency that cannot be found is given up: longer than a repair may take (T_max). */
-    lostAfterMs: 6 * MINUTE,
+    /** Milliseconds after which a dependency that cannot be found is given up: T_max, and as much to ask again and again. */
+    lostAfterMs: 10 * MINUTE,
     /** Dependencies looked for at once, per channel. */
     missing: 4_096,
     /** Entries of our causal history at most, where more than the usual number are needed to keep the causal order. */
@@ -188,9 +188,8 @@ export const LIMITS = {
     /** Peers remembered per network, and milliseconds between two notes that one is still good. */
     cachedPeers: 20,
     cacheNoteMs: 1 * HOUR,
-    /** Errors kept for diagnostics, and hashes of messages that nobody could read, so that each counts once. */
+    /** Errors kept for diagnostics. */
     lastErrors: 20,
-    unreadableHashes: 10_000,
     /** Milliseconds online, on a network where no store was ever seen, after which propagated counts as sent. */
     storeGraceMs: 10 * SECOND,
     /** Milliseconds between looks in the store for what the filter did not bring. */
@@ -236,6 +235,13 @@ export const LIMITS = {
     receiptMs: 10 * SECOND,
     /** Milliseconds within which snapshots for the popup and prompt are sent as one. */
     snapshotMs: 100,
+  },
+  /** The timer of the channel layer. */
+  shell: {
+    /** Milliseconds that it sleeps at most: a clock that jumps is noticed within them. */
+    longestSleepMs: 1 * MINUTE,
+    /** Milliseconds of pause after something choked on what was due. */
+    pauseMs: 1 * SECOND,
   },
   /** The background's engine. */
   background: {
@@ -314,6 +320,8 @@ export const LIMITS = {
   },
   /** Milliseconds for which stored call results, idempotency keys and final requests are kept. */
   keptResultsMs: 7 * DAY,
+  /** Milliseconds between looks for what is older than that. */
+  forgetEveryMs: 1 * HOUR,
 } as const;
 
 /** The bounds of the script that runs in pages, apart from the others so that it carries these alone. */

@@ -40,6 +40,9 @@ export class Faults {
   /** Changes pages of the store before they are sent. */
   tamperStore: ((page: ArchivePage) => ArchivePage) | undefined;
 
+  /** Chooses the fault of each request that none was set for, for runs that leave it to chance. */
+  choose: ((service: ServiceName) => Fault | undefined) | undefined;
+
   /** Applies `fault` to the next `times` requests of `service`: by default to all until cleared. */
   set(service: ServiceName, fault: Fault, times = Number.POSITIVE_INFINITY): void {
     this.#requests.set(service, { fault, left: times });
@@ -56,6 +59,7 @@ export class Faults {
       this.#pushes = undefined;
       this.noRelayPeers = false;
       this.tamperStore = undefined;
+      this.choose = undefined;
     } else {
       this.#requests.delete(service);
       if (service === "filter") this.#pushes = undefined;
@@ -78,7 +82,7 @@ export class Faults {
   /** The fault of the request that has just arrived. */
   takeRequest(service: ServiceName): Fault | undefined {
     const switched = this.#requests.get(service);
-    if (switched === undefined) return undefined;
+    if (switched === undefined) return this.choose?.(service);
     if (--switched.left <= 0) this.#requests.delete(service);
     const awaited = this.#awaited.filter((each) => each.service === service);
     this.#awaited = this.#awaited.filter((each) => each.service !== service);

@@ -58,10 +58,8 @@ export type ConnectionStatus = "Disconnected" | "PartiallyConnected" | "Connecte
 export type TopicHealth = "UNHEALTHY" | "MINIMALLY_HEALTHY" | "SUFFICIENTLY_HEALTHY" | "NOT_SUBSCRIBED";
 
 export type MessagingService = "lightpush" | "filter" | "store";
-/** Why nobody could read a message: its SDS layout is another profile's, or no key of its topic opens it. */
-export type UnreadableReason = "foreignLayout" | "undecryptable";
 
-/** What a person, or who helps one, may look at: no keys, no content. */
+/** What a person, or who helps one, may look at: no keys, no content. What nobody could read is counted by the channels. */
 export interface MessagingDiagnostics {
   readonly network: string;
   readonly status: ConnectionStatus;
@@ -81,8 +79,6 @@ export interface MessagingDiagnostics {
     readonly pushing: number;
     readonly oldestMs: number;
   };
-  /** Messages since the start that nobody could read, each counted once. */
-  readonly unreadable: Readonly<Record<UnreadableReason, number>>;
   /** The latest last; `at` in milliseconds since the Unix epoch. */
   readonly lastErrors: readonly { readonly at: number; readonly what: string }[];
 }
@@ -115,8 +111,6 @@ export interface MessagingClient {
   peers(): { readonly lightpush: number; readonly filter: number; readonly store: number };
   /** The machine went online or offline, or changed its network: look at once rather than at the next turn. */
   networkChanged(): void;
-  /** Counts a received message that nobody could read, for diagnostics. */
-  noteUnreadable(reason: UnreadableReason, messageHash: MessageHash): void;
   diagnostics(): MessagingDiagnostics;
 }
 

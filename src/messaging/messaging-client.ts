@@ -4,14 +4,12 @@ import type { DnsClient } from "@waku/interfaces";
 import type {
   ConnectionStatus,
   MessageEnvelope,
-  MessageHash,
   MessagingClient,
   MessagingDiagnostics,
   MessagingListener,
   MessagingRequestId,
   Storage,
   TopicHealth,
-  UnreadableReason,
   Wanted,
 } from "../channel/ports.ts";
 import type { Clock } from "../common/clock.ts";
@@ -29,7 +27,6 @@ import { RecentErrors } from "./recent-errors.ts";
 import { SendService } from "./send-service.ts";
 import type { Service, ServiceNodes } from "./service-nodes.ts";
 import { Teller } from "./teller.ts";
-import { UnreadableMessages } from "./unreadable-messages.ts";
 import { WakuServiceNodes } from "./waku-service-nodes.ts";
 
 /** Peers of each service that make a connection whole, and filter nodes that make a topic's health sufficient. */
@@ -53,7 +50,6 @@ class Client implements MessagingClient {
   readonly #network: NetworkConfig;
   readonly #teller = new Teller();
   readonly #errors: RecentErrors;
-  readonly #unreadable = new UnreadableMessages();
   /** Topics that are not wanted any more: sending to them does not subscribe them again. */
   readonly #unsubscribed = new Set<string>();
   readonly #sending: SendService;
@@ -155,10 +151,6 @@ class Client implements MessagingClient {
     this.#receiving.networkChanged();
   }
 
-  noteUnreadable(reason: UnreadableReason, messageHash: MessageHash): void {
-    this.#unreadable.note(reason, messageHash);
-  }
-
   diagnostics(): MessagingDiagnostics {
     const peers = {
       lightpush: this.#nodes.peers("lightpush"),
@@ -179,7 +171,6 @@ class Client implements MessagingClient {
         filterNodes: this.#receiving.filterNodes(contentTopic) ?? 0,
       })),
       queue: this.#sending.queue(),
-      unreadable: this.#unreadable.counts(),
       lastErrors: this.#errors.list(),
     };
   }

@@ -5,14 +5,12 @@
 import type {
   ConnectionStatus,
   MessageEnvelope,
-  MessageHash,
   MessagingClient,
   MessagingDiagnostics,
   MessagingEvent,
   MessagingListener,
   ReceivedMessage,
   TopicHealth,
-  UnreadableReason,
   Wanted,
 } from "../../src/channel/ports.ts";
 import { toHex } from "../../src/common/bytes.ts";
@@ -77,7 +75,6 @@ export class FakeMessaging implements MessagingClient {
   readonly mailbox: FakeMailbox;
   readonly sent: MessageEnvelope[] = [];
   readonly subscriptions: string[] = [];
-  readonly unreadable: { readonly reason: UnreadableReason; readonly messageHash: MessageHash }[] = [];
   readonly retrievals: Wanted[] = [];
   /** Whether `settle` carries tasks out by itself; otherwise tests say what becomes of each. */
   automatic = true;
@@ -167,12 +164,7 @@ export class FakeMessaging implements MessagingClient {
 
   networkChanged(): void {}
 
-  noteUnreadable(reason: UnreadableReason, messageHash: MessageHash): void {
-    this.unreadable.push({ reason, messageHash });
-  }
-
   diagnostics(): MessagingDiagnostics {
-    const of = (reason: UnreadableReason) => this.unreadable.filter((each) => each.reason === reason).length;
     return {
       network: "fake",
       status: this.status,
@@ -180,7 +172,6 @@ export class FakeMessaging implements MessagingClient {
       lacks: [],
       subscriptions: [],
       queue: { queued: 0, propagated: 0, pushing: 0, oldestMs: 0 },
-      unreadable: { foreignLayout: of("foreignLayout"), undecryptable: of("undecryptable") },
       lastErrors: [],
     };
   }

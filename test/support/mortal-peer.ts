@@ -41,7 +41,6 @@ export const PORT_METHODS = {
     topicHealth: "sync",
     peers: "sync",
     networkChanged: "sync",
-    noteUnreadable: "sync",
     diagnostics: "sync",
   } satisfies Kinds<MessagingClient>,
   clock: { now: "sync", after: "sync" } satisfies Kinds<Clock>,

@@ -59,7 +59,6 @@ const EXERCISED: Record<Boundary, string | "unused"> = {
   "messaging.topicHealth": SEND,
   "messaging.peers": RECEIVE,
   "messaging.networkChanged": "unused",
-  "messaging.noteUnreadable": "unused",
   "messaging.diagnostics": "unused",
   "clock.now": SEND,
   "clock.after": SEND,

@@ -26,7 +26,6 @@ describe("diagnostics", () => {
       peers: { lightpush: ["a"], filter: ["a"], store: ["s"] },
       subscriptions: [{ contentTopic: TOPIC, health: "MINIMALLY_HEALTHY", filterNodes: 1 }],
       queue: { queued: 1, propagated: 0, pushing: 0, oldestMs: 500 },
-      unreadable: { foreignLayout: 0, undecryptable: 0 },
     });
     expect(diagnostics.lastErrors.map(({ what }) => what)).toEqual(
       expect.arrayContaining(["lightpush a: 503 busy", "store s: connection reset"]),
@@ -43,13 +42,6 @@ describe("diagnostics", () => {
     await b.clock.advance(50_000);
     expect(b.client.diagnostics().lastErrors).toHaveLength(LIMITS.messaging.lastErrors);
     expect(b.client.diagnostics().lastErrors.at(-1)?.at).toBe(b.clock.now());
-  });
-
-  test("messages that nobody could read are counted once each, by reason", async () => {
-    const b = await bench();
-    for (const hash of ["aa", "bb", "aa"]) b.client.noteUnreadable("undecryptable", hash);
-    b.client.noteUnreadable("foreignLayout", "cc");
-    expect(b.client.diagnostics().unreadable).toEqual({ foreignLayout: 1, undecryptable: 2 });
   });
 });
 

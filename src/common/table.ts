@@ -17,7 +17,8 @@ export interface RowChange {
   readonly row: unknown;
 }
 
-interface Entry extends RowChange {
+interface Entry {
+  readonly change: RowChange;
   readonly undo: () => void;
 }
 
@@ -26,12 +27,12 @@ export class Journal {
   #entries: Entry[] = [];
 
   note(change: RowChange, undo: () => void): void {
-    this.#entries.push({ ...change, undo });
+    this.#entries.push({ change, undo });
   }
 
   /** Takes the changes out, for a commit. */
   take(): readonly RowChange[] {
-    return this.#takeEntries().map(({ table, key, row }) => ({ table, key, row }));
+    return this.#takeEntries().map(({ change }) => change);
   }
 
   /** Undoes everything since the last `take`, newest first: the event never happened. */

@@ -7,7 +7,7 @@ import { readVaultRow, type VaultRow } from "../../../src/keys/vault-row.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import { TABLES } from "../../../src/storage/schema.ts";
 import { flipBit } from "./support.ts";
-import { contains, Machine } from "./vault-world.ts";
+import { contains, Machine, quickDerive } from "./vault-world.ts";
 
 const PASSWORD = "correct horse";
 const ok = { ok: true, value: undefined };
@@ -181,6 +181,29 @@ describe("a vault with a password", () => {
     expect(vault.state).toBe("locked");
     expect(machine.session.items.size).toBe(0);
     expect(await kindOf(vault.unlock(PASSWORD))).toBe("ok");
+  });
+
+  test("a lock that comes while a password is being checked prevents what it was asked for", async () => {
+    for (const change of ["changePassword", "removePassword"] as const) {
+      const { machine } = await locked();
+      const { vault } = await machine.boot();
+      await vault.unlock(PASSWORD);
+      const { promise: released, resolve: release } = Promise.withResolvers<void>();
+      const { promise: deriving, resolve: started } = Promise.withResolvers<void>();
+      machine.derive = async (...args) => {
+        started();
+        await released;
+        return quickDerive(...args);
+      };
+      const changing = vault[change](PASSWORD, "another password");
+      await deriving;
+      const locking = vault.lock();
+      release();
+      expect(await kindOf(changing)).toBe("locked");
+      await locking;
+      expect(vault.state).toBe("locked");
+      expect(await kindOf(vault.unlock(PASSWORD))).toBe("ok");
+    }
   });
 
   test("changes its password", async () => {

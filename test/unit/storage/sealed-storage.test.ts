@@ -334,6 +334,21 @@ test("a password that is removed: sealed rows stay readable, also after a restar
   expect(await machine.disk.get("events", [...CHANNEL, 1])).toEqual(ROWS[1]?.row);
 });
 
+test("a transaction that waits its turn is not sealed with a data key that came after it and may never be stored", async () => {
+  const disk = new MemoryStorage();
+  const dataKeys = new DataKeys();
+  dataKeys.hold([[1, new Uint8Array(32).fill(1)]], true);
+  const storage = new SealedStorage(disk, dataKeys);
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  disk.beforeCommit = () => released;
+  const [first, second] = ROWS.filter(({ table }) => table === "events").map((row) => storage.commit([row]));
+  const third = storage.commit(ROWS.filter(({ table }) => table === "sdsWires"));
+  dataKeys.hold([...dataKeys.ring, [2, new Uint8Array(32).fill(2)]], true);
+  release();
+  await Promise.all([first, second, third]);
+  expect(await disk.get("sdsWires", [...CHANNEL, "m1"])).toMatchObject({ wire: { by: 1 } });
+});
+
 test("over IndexedDB, with several channels, batches and tables", async () => {
   const database = await Database.open("sealed-storage-test");
   const dataKeys = new DataKeys();

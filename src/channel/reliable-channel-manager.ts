@@ -6,20 +6,20 @@
 import type { Bytes } from "../common/bytes.ts";
 import type { Clock } from "../common/clock.ts";
 import { err, ok, type Result } from "../common/result.ts";
-import { type Journal, type StoredKey, type StoredRows, Table, tableOf } from "../common/table.ts";
+import { ColdTable, type Journal, type StoredKey, type StoredRows, Table, tableOf } from "../common/table.ts";
 import type { Transactor } from "../common/transactor.ts";
 import type { Cipher } from "../encryption/cipher.ts";
 import { none } from "../encryption/none.ts";
 import { LIMITS } from "../limits.ts";
 import { type RateLimitConfig, RateLimitManager, UNLIMITED } from "../rate-limit/rate-limit-manager.ts";
 import { Participant } from "../sds/participant.ts";
-import { openSdsTables, SDS_TABLES } from "../sds/tables.ts";
+import { openSdsTables, SDS_COLD_TABLES, SDS_TABLES } from "../sds/tables.ts";
 import { openReassemblerTables, REASSEMBLER_TABLES, Reassembler } from "../segmentation/reassembler.ts";
 import { contentTopicProblem } from "./content-topic.ts";
 import type { MessagingClient, MessagingEvent, Storage } from "./ports.ts";
 import { wireOf } from "./profiles.ts";
 import { type CloseReason, ReliableChannel } from "./reliable-channel.ts";
-import { CHANNEL_TABLES, channelScope, EVENTS_TABLE, ONLY_ROW, openChannelTables } from "./rows.ts";
+import { CHANNEL_TABLES, type ChannelKeyIds, channelScope, EVENTS_TABLE, ONLY_ROW, openChannelTables } from "./rows.ts";
 import { type Chance, nameOf, Shell, systemChance } from "./shell.ts";
 import type {
   ChannelApi,
@@ -29,6 +29,7 @@ import type {
   ChannelManagerApi,
   ChannelParams,
   ChannelSendOptions,
+  ChannelSummary,
   EncryptionMode,
   InTransaction,
   RequestId,
@@ -42,12 +43,17 @@ export interface ManagerParts {
   readonly clock: Clock;
   readonly chance?: Chance;
   readonly rateLimit?: RateLimitConfig;
-  /** The cipher of a channel by its mode of encryption; default: the built-in ones. */
-  readonly cipherFor?: (mode: EncryptionMode) => Cipher;
+  /** The cipher of a channel, which asks it for its keys each time; `undefined` for a mode that is not available. */
+  readonly cipherFor?: CipherFor;
 }
+
+export type CipherFor = (mode: EncryptionMode, marker: Bytes, keys: () => ChannelKeyIds) => Cipher | undefined;
 
 /** Tables whose rows belong to one channel and are held in memory while it is. */
 const PER_CHANNEL = [...CHANNEL_TABLES.filter((name) => name !== EVENTS_TABLE), ...SDS_TABLES, ...REASSEMBLER_TABLES];
+
+/** Everything that is stored of one channel. */
+const STORED_PER_CHANNEL = [...CHANNEL_TABLES, ...SDS_TABLES, ...SDS_COLD_TABLES, ...REASSEMBLER_TABLES];
 
 export class ReliableChannelManager implements ChannelManagerApi {
   readonly #parts: ManagerParts;
@@ -55,6 +61,7 @@ export class ReliableChannelManager implements ChannelManagerApi {
   /** Open channels, and closed ones of this start: what they had accepted is still sent. */
   readonly #channels = new Map<string, ReliableChannel>();
   readonly #healthListeners = new Set<() => void>();
+  #cancelForgetting: (() => void) | undefined;
 
   /** Reads everything stored and puts the channels together. Nothing runs before `start`. */
   static async load(parts: ManagerParts): Promise<ReliableChannelManager> {
@@ -89,15 +96,25 @@ export class ReliableChannelManager implements ChannelManagerApi {
       channel.onReadyToSend();
     }
     await this.#shell.transact((now) => {
-      for (const channel of this.#channels.values()) {
-        channel.forgetOld(now);
-        channel.onTick(now);
-      }
+      for (const channel of this.#channels.values()) channel.onTick(now);
     });
+    await this.#forgetOld();
     for (const channel of this.#channels.values()) channel.searchMissing();
   }
 
+  /** Now, and again from time to time, as a background may live for weeks. */
+  async #forgetOld(): Promise<void> {
+    await this.#shell.transact((now) => {
+      for (const channel of this.#channels.values()) channel.forgetOld(now);
+    });
+    this.#cancelForgetting = this.#parts.clock.after(LIMITS.forgetEveryMs, () => {
+      // It fails only with its transactor, whose owner begins anew.
+      this.#forgetOld().catch(() => this.#shell.stop());
+    });
+  }
+
   async stop(): Promise<void> {
+    this.#cancelForgetting?.();
     this.#shell.stop();
     for (const channel of this.#channels.values()) channel.stopSearching();
     await this.#parts.messaging.stop();
@@ -121,7 +138,8 @@ export class ReliableChannelManager implements ChannelManagerApi {
     const { origin, channelId, contentTopic, profile = "logos", encryption } = params;
     const known = this.#channels.get(nameOf(params));
     if (known?.isOpen) return err({ kind: "already-exists", message: `channel already exists: ${channelId}` });
-    const refused = problemOf(params) ?? (known && mismatch(known, params)) ?? this.#fullFor(origin);
+    const refused =
+      problemOf(params) ?? (known ? mismatch(known, params) : this.#withoutCipher(params)) ?? this.#fullFor(origin);
     if (refused) return err(refused);
     if (known) {
       known.reopen(now);
@@ -133,6 +151,9 @@ export class ReliableChannelManager implements ChannelManagerApi {
       senderId,
       profile,
       encryption,
+      placement: params.placement ?? ("envelope" as const),
+      keys: { current: params.keyId, earlier: [] },
+      ...(params.label === undefined ? {} : { label: params.label }),
       createdAt: now,
       lastActiveAt: now,
       open: true,
@@ -174,11 +195,14 @@ export class ReliableChannelManager implements ChannelManagerApi {
     inTransaction?: InTransaction<Result<RequestId, ChannelError>>,
   ): Promise<Result<RequestId, ChannelError>> {
     const channel = this.channel(key);
-    const refused = channel === undefined ? unknown(key.channelId) : this.#exceeded(key.origin, payload.length);
-    if (channel && !refused) return channel.send(payload, options, inTransaction);
-    const result = err(refused ?? unknown(key.channelId));
+    if (channel) return channel.send(payload, options, inTransaction);
+    const result = err(unknown(key.channelId));
     if (inTransaction) await this.#shell.transact(() => inTransaction(result));
     return result;
+  }
+
+  pendingRequests(origin: string): number {
+    return this.#openRequests(origin).count;
   }
 
   channelExists(key: ChannelKey): boolean {
@@ -194,6 +218,50 @@ export class ReliableChannelManager implements ChannelManagerApi {
     return [...this.#channels.values()]
       .filter((channel) => channel.isOpen && (origin === undefined || channel.origin === origin))
       .sort((a, b) => a.row.createdAt - b.row.createdAt);
+  }
+
+  summaries(): readonly ChannelSummary[] {
+    return [...this.#channels.values()].map((channel) => channel.summary()).sort((a, b) => a.createdAt - b.createdAt);
+  }
+
+  rename(key: ChannelKey, label: string): Promise<Result<void, ChannelError>> {
+    return this.#change(key, (channel) => channel.rename(label));
+  }
+
+  changeKey(key: ChannelKey, keyId: string): Promise<Result<void, ChannelError>> {
+    return this.#change(key, (channel) => channel.changeKey(keyId));
+  }
+
+  async #change(key: ChannelKey, change: (channel: ReliableChannel) => void): Promise<Result<void, ChannelError>> {
+    const channel = this.#channels.get(nameOf(key));
+    if (channel === undefined) return err(unknown(key.channelId));
+    await this.#shell.transact(() => change(channel));
+    return ok(undefined);
+  }
+
+  async deleteChannel(key: ChannelKey): Promise<Result<void, ChannelError>> {
+    const channel = this.#channels.get(nameOf(key));
+    if (channel === undefined) return err(unknown(key.channelId));
+    channel.stopSearching();
+    // First nothing writes to it any more, then what is stored of it goes: a crash in between leaves a closed channel.
+    await this.#shell.transact(() => {
+      if (channel.isOpen) channel.close("user");
+      this.#shell.remove(key);
+      this.#channels.delete(nameOf(key));
+    });
+    await channel.handedOver();
+    const scope = channelScope(key);
+    const stored = await Promise.all(
+      STORED_PER_CHANNEL.map(async (table) => ({ table, rows: await this.#parts.storage.scan(table, scope) })),
+    );
+    await this.#shell.transact(() => {
+      for (const { table, rows } of stored) {
+        const gone = new ColdTable<string | number, unknown>(table, this.#parts.journal, scope);
+        for (const { key: stored } of rows) gone.delete(stored.at(-1) ?? ONLY_ROW);
+      }
+    });
+    await this.#unsubscribeIfLast(channel.getContentTopic());
+    return ok(undefined);
   }
 
   listen(listener: ChannelListener): () => void {
@@ -217,6 +285,9 @@ export class ReliableChannelManager implements ChannelManagerApi {
     const row = tables.channel.get(ONLY_ROW);
     if (row === undefined) throw new Error(`channel ${key.channelId} has no row`);
     const profile = wireOf(row.profile);
+    const keys = () => tables.channel.get(ONLY_ROW)?.keys ?? row.keys;
+    const cipher = (this.#parts.cipherFor ?? builtInCipher)(row.encryption, profile.marker, keys);
+    if (cipher === undefined) throw new Error(`no cipher for encryption ${row.encryption}`);
     const sdsTables = openSdsTables(journal, channelScope(key), stored);
     const config = {
       participantId: row.senderId,
@@ -231,8 +302,9 @@ export class ReliableChannelManager implements ChannelManagerApi {
       wires: sdsTables.wires,
       reassembler: new Reassembler(openReassemblerTables(journal, channelScope(key), stored), profile.content),
       profile,
-      cipher: (this.#parts.cipherFor ?? builtInCipher)(row.encryption),
+      cipher,
       shell: this.#shell,
+      exceeded: (bytes) => this.#exceeded(key.origin, bytes),
     });
     this.#channels.set(nameOf(key), channel);
     this.#shell.add(channel);
@@ -304,28 +376,43 @@ export class ReliableChannelManager implements ChannelManagerApi {
     return dispatching.every((channel) => channel.undispatched === 0);
   }
 
+  #withoutCipher({ encryption, keyId, profile = "logos" }: ChannelParams): ChannelError | undefined {
+    const { cipherFor = builtInCipher } = this.#parts;
+    if (cipherFor(encryption, wireOf(profile).marker, () => ({ current: keyId, earlier: [] })) === undefined) {
+      return { kind: "unsupported", message: `encryption ${encryption} is not available yet` };
+    }
+    if (encryption !== "key" || keyId !== undefined) return undefined;
+    return { kind: "key-required", message: "an encrypted channel needs a key" };
+  }
+
   #fullFor(origin: string): ChannelError | undefined {
     const limit = LIMITS.origin.channels;
     if (this.channels(origin).length < limit) return undefined;
     return { kind: "limit", message: `an origin may have ${limit} open channels: close one first`, limit };
   }
 
-  #exceeded(origin: string, bytes: number): ChannelError | undefined {
-    let [requests, pendingBytes] = [1, bytes];
+  /** Of closed channels too: what they had accepted is still sent. */
+  #openRequests(origin: string): { readonly count: number; readonly bytes: number } {
+    let [count, bytes] = [0, 0];
     for (const channel of this.#channels.values()) {
       if (channel.origin !== origin) continue;
-      requests += channel.openRequests.count;
-      pendingBytes += channel.openRequests.bytes;
+      count += channel.openRequests.count;
+      bytes += channel.openRequests.bytes;
     }
+    return { count, bytes };
+  }
+
+  #exceeded(origin: string, bytes: number): ChannelError | undefined {
+    const pending = this.#openRequests(origin);
     const { pendingRequests, pendingBytes: limitBytes } = LIMITS.origin;
-    if (requests > pendingRequests) {
+    if (pending.count >= pendingRequests) {
       return {
         kind: "limit",
         message: `${pendingRequests} messages are still being sent: wait for one`,
         limit: pendingRequests,
       };
     }
-    if (pendingBytes > limitBytes) {
+    if (pending.bytes + bytes > limitBytes) {
       return { kind: "limit", message: `${limitBytes} bytes are still being sent: wait for some`, limit: limitBytes };
     }
     return undefined;
@@ -337,8 +424,7 @@ function unknown(channelId: string): ChannelError {
 }
 
 function problemOf(params: ChannelParams): ChannelError | undefined {
-  const { channelId, contentTopic, senderId, encryption } = params;
-  if (encryption !== "none") return { kind: "unsupported", message: `encryption ${encryption} is not available yet` };
+  const { channelId, contentTopic, senderId } = params;
   const limit = LIMITS.sds.identifierBytes;
   for (const [name, value] of Object.entries({ channelId, senderId: senderId ?? "-", contentTopic })) {
     if (value.length === 0) return { kind: "invalid", message: `${name} is empty` };
@@ -363,9 +449,8 @@ function mismatch(channel: ReliableChannel, params: ChannelParams): ChannelError
   return { kind: "mismatch", message };
 }
 
-function builtInCipher(mode: EncryptionMode): Cipher {
-  if (mode === "none") return none;
-  throw new Error(`no cipher for encryption ${mode}`);
+function builtInCipher(mode: EncryptionMode): Cipher | undefined {
+  return mode === "none" ? none : undefined;
 }
 
 async function readRows(storage: Storage, table: string): Promise<[string | number, unknown][]> {
@@ -391,7 +476,9 @@ async function readChannels(storage: Storage): Promise<readonly { key: ChannelKe
       rows.push([parsed.own, row]);
     }
   }
-  return [...channels.values()].map(({ key, tables }) => ({ key, stored: (table) => tables.get(table) ?? [] }));
+  return [...channels.values()]
+    .filter(({ tables }) => tables.has("channels"))
+    .map(({ key, tables }) => ({ key, stored: (table) => tables.get(table) ?? [] }));
 }
 
 function channelOf(key: StoredKey): { readonly channel: ChannelKey; readonly own: string | number } | undefined {

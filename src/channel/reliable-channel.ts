@@ -50,10 +50,13 @@ export interface ChannelParts {
   readonly cipher: Cipher;
   readonly profile: ProfileWire;
   readonly shell: Shell;
+  /** Why the origin may not send `bytes` more now; `undefined` if it may. */
+  readonly exceeded: (bytes: number) => ChannelError | undefined;
 }
 
 export type CloseReason = "page" | "user" | "revoked" | "error";
 
+const NOT_KEPT = "the message is no longer kept";
 const CLOSED: ChannelError = { kind: "closed", message: "channel is closed" };
 
 export class ReliableChannel implements ChannelApi, ShellMember {
@@ -65,6 +68,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   readonly #cipher: Cipher;
   readonly #profile: ProfileWire;
   readonly #shell: Shell;
+  readonly #exceeded: ChannelParts["exceeded"];
   readonly #sendState: SendState;
   readonly #log: EventLog;
   readonly #cipherContext: CipherContext;
@@ -86,6 +90,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     this.#cipher = parts.cipher;
     this.#profile = parts.profile;
     this.#shell = parts.shell;
+    this.#exceeded = parts.exceeded;
     this.#sendState = new SendState(parts.tables);
     this.#log = new EventLog(parts.key, parts.tables, parts.shell.parts.storage);
     const row = parts.tables.channel.get(ONLY_ROW);
@@ -165,6 +170,8 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     if (payload.length === 0) return err({ kind: "empty-payload", message: "empty payload" });
     const earlier = idempotencyKey === undefined ? undefined : this.#sendState.requestOf(idempotencyKey);
     if (earlier !== undefined) return ok(earlier);
+    const exceeded = this.#exceeded(payload.length);
+    if (exceeded) return err(exceeded);
 
     const segments = this.#segment(payload);
     if (!segments.ok) return segments;
@@ -256,19 +263,19 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     try {
       // What was decided while the last one was under way may still be on its way to storage.
       await this.#shell.durable();
-      const dispatched = await this.#encryptAndDispatch(item);
+      const wire = item.wire ?? (await this.#storedWire(item.messageId));
+      const dispatched = wire === undefined ? err(NOT_KEPT) : await this.#encryptAndDispatch(item, wire);
       await this.#transact(() => this.#onDispatched(key, item, dispatched));
       return true;
     } catch {
-      // A commit that fails means that storage will be read again by a new shell: this one stops here.
+      // A commit that fails means that storage will be read again by a new shell: this one stops here. Where only reading
+      // failed, the item still stands in the outbox, and is tried again when the shell next wakes.
       return false;
     }
   }
 
-  async #encryptAndDispatch(item: OutboxRow): Promise<Result<MessagingRequestId>> {
+  async #encryptAndDispatch(item: OutboxRow, wire: Bytes): Promise<Result<MessagingRequestId>> {
     try {
-      const wire = item.wire ?? (await this.#storedWire(item.messageId));
-      if (wire === undefined) return err("the message is no longer kept");
       const encrypted = await this.#cipher.encrypt(wire, this.#cipherContext);
       if (!encrypted.ok) return err(`encryption failed: ${encrypted.error}`);
       const envelope: MessageEnvelope = {
@@ -344,23 +351,33 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     if (!equalBytes(message.meta, this.#profile.marker)) return "otherMarker";
     const decrypted = await this.#cipher.decrypt(message.payload, this.#cipherContext);
     if (!decrypted.ok) return "undecryptable";
-    const outcome = await this.#transact((now) => {
-      // The channel may have been closed while the cipher was at work.
-      if (!this.isOpen) return undefined;
-      const outcome = this.#sds.handleIncoming(decrypted.value, {
-        now,
-        messageHash: message.messageHash,
-        ephemeral: message.ephemeral,
-        random: this.#shell.parts.chance.random(),
-      });
-      this.#apply(outcome, now);
-      return outcome;
-    });
-    if (outcome === undefined) return undefined;
+    const outcome = await this.#takeIn(message, decrypted.value);
+    if (outcome === undefined || outcome === "unreadable") return outcome;
     if (outcome.missing.length > 0) this.#search.look();
     if (outcome.dropped === "foreign channel") return "otherChannel";
     if (outcome.dropped !== "undecodable") return undefined;
     return isOtherLayout(this.#profile, decrypted.value) ? "otherLayout" : "unreadable";
+  }
+
+  /** SDS → Reassemble → Emit, in one transaction; `undefined` where the channel was closed while the cipher was at work. */
+  async #takeIn(message: ReceivedMessage, plaintext: Bytes): Promise<SdsOutcome | "unreadable" | undefined> {
+    try {
+      return await this.#transact((now) => {
+        if (!this.isOpen) return undefined;
+        const outcome = this.#sds.handleIncoming(plaintext, {
+          now,
+          messageHash: message.messageHash,
+          ephemeral: message.ephemeral,
+          random: this.#shell.parts.chance.random(),
+        });
+        this.#apply(outcome, now);
+        return outcome;
+      });
+    } catch (thrown) {
+      if (this.#shell.parts.transactor.broken) throw thrown;
+      // The core choked, and would again whenever the message is fetched: nothing behind it would ever arrive.
+      return "unreadable";
+    }
   }
 
   /** No open channel on its topic made anything of a message. */

@@ -6,6 +6,7 @@
 import type { Clock } from "../common/clock.ts";
 import type { Journal } from "../common/table.ts";
 import type { Transactor } from "../common/transactor.ts";
+import { LIMITS } from "../limits.ts";
 import type { QueuedMessage, RateLimitManager } from "../rate-limit/rate-limit-manager.ts";
 import type { MessagingClient, Storage } from "./ports.ts";
 import type { ChannelKey, ChannelListener, ChannelNotice } from "./types.ts";
@@ -48,15 +49,14 @@ export interface ShellParts {
   readonly chance: Chance;
 }
 
-/** A timer never sleeps longer: a clock that jumps is noticed within this many milliseconds. */
-const LONGEST_SLEEP_MS = 60_000;
-
 export class Shell {
   readonly parts: ShellParts;
   readonly #members = new Map<string, ShellMember>();
   readonly #listeners = new Set<ChannelListener>();
   #notices: [ChannelKey, ChannelNotice][] = [];
   #timer: { readonly at: number; readonly cancel: () => void } | undefined;
+  /** Milliseconds since the Unix epoch before which no timer fires. */
+  #quietUntil = 0;
   #stopped = false;
 
   constructor(parts: ShellParts) {
@@ -108,9 +108,9 @@ export class Shell {
   arm(): void {
     if (this.#stopped) return;
     const now = this.parts.clock.now();
-    let due = now + LONGEST_SLEEP_MS;
+    let due = now + LIMITS.shell.longestSleepMs;
     for (const member of this.#members.values()) due = Math.min(due, member.nextDeadline() ?? due);
-    due = Math.max(now + 1, Math.min(due, this.parts.rateLimit.nextDeadline(now) ?? due));
+    due = Math.max(now + 1, this.#quietUntil, Math.min(due, this.parts.rateLimit.nextDeadline(now) ?? due));
     if (this.#timer && this.#timer.at <= due && this.#timer.at >= now) return;
     this.#timer?.cancel();
     const cancel = this.parts.clock.after(due - now, () => void this.#onTimer());
@@ -134,8 +134,28 @@ export class Shell {
   async #onTimer(): Promise<void> {
     this.#timer = undefined;
     if (this.#stopped) return;
-    // A broken transactor has told its owner, who starts again from storage; this shell is then at its end.
-    await this.tick().catch(() => this.stop());
+    try {
+      await this.tick().catch(() => this.#tickApart());
+    } catch {
+      // A broken transactor has told its owner, who starts again from storage; this shell is then at its end.
+      this.stop();
+    }
+    // What could not be read when its turn came still stands in an outbox.
+    if (!this.#stopped) for (const member of this.#members.values()) member.onReadyToSend();
+  }
+
+  /** Something choked on what is due. Whatever it is must not hold up the others, nor be tried again at once. */
+  async #tickApart(): Promise<void> {
+    for (const member of this.#members.values()) {
+      const ticked = this.transact((now) => {
+        this.#quietUntil = now + LIMITS.shell.pauseMs;
+        member.onTick(now);
+      });
+      await ticked.catch((thrown) => {
+        if (this.parts.transactor.broken) throw thrown;
+      });
+    }
+    this.arm();
   }
 
   #release(now: number, touched: Set<ShellMember>): void {

@@ -202,6 +202,8 @@ export interface ChannelManagerApi {
     options?: ChannelSendOptions,
     inTransaction?: InTransaction<Result<RequestId, ChannelError>>,
   ): Promise<Result<RequestId, ChannelError>>;
+  /** Requests of an origin without an outcome, those of its closed channels included. */
+  pendingRequests(origin: string): number;
   channelExists(key: ChannelKey): boolean;
   /** An open channel. */
   channel(key: ChannelKey): ChannelApi | undefined;

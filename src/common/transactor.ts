@@ -34,6 +34,11 @@ export class Transactor {
     this.#onBroken = onBroken;
   }
 
+  /** A commit failed: memory cannot be trusted any more. */
+  get broken(): boolean {
+    return this.#broken !== undefined;
+  }
+
   /** Applies `event`, which must not await anything; if it throws, it changed nothing. Resolves once it is durable. */
   async run<T>(event: () => T): Promise<T> {
     if (this.#broken) throw this.#broken.reason;

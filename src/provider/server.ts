@@ -6,7 +6,7 @@
  * whose results are kept, or one that may simply be done again.
  */
 import type { ConnectionStatus } from "../channel/ports.ts";
-import type { ChannelApi, ChannelError, ChannelManagerApi, ChannelParams, RequestState } from "../channel/types.ts";
+import type { ChannelApi, ChannelError, ChannelManagerApi, ChannelParams } from "../channel/types.ts";
 import type { Clock } from "../common/clock.ts";
 import type { Result } from "../common/result.ts";
 import { ok } from "../common/result.ts";
@@ -52,8 +52,6 @@ export const MAX_MESSAGE_BYTES = (() => {
   return Math.floor((segmentBytes - headerReserveBytes) / shardAlignBytes) * shardAlignBytes * totalSegments;
 })();
 
-/** States in which a request still needs the network. */
-const PENDING: ReadonlySet<RequestState> = new Set<RequestState>(["queued", "sending"]);
 /** Calls whose results are kept for their repetition. */
 const KEPT: ReadonlySet<CallFrame["method"]> = new Set<CallFrame["method"]>(["connect", "create", "close", "send"]);
 
@@ -344,21 +342,12 @@ export class ProviderServer {
     });
   }
 
-  /** Messages that the network does not have yet. */
-  #pending(origin: string): number {
-    let pending = 0;
-    for (const channel of this.#parts.manager.channels(origin)) {
-      for (const { state } of channel.requests()) if (PENDING.has(state)) pending++;
-    }
-    return pending;
-  }
-
   #quota(origin: string): Quota {
     return {
       maxMessageBytes: MAX_MESSAGE_BYTES,
       maxChannels: LIMITS.origin.channels,
       maxPending: LIMITS.origin.pendingRequests,
-      pending: this.#pending(origin),
+      pending: this.#parts.manager.pendingRequests(origin),
       epoch: this.#parts.epoch?.(origin) ?? null,
     };
   }

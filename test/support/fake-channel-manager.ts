@@ -177,6 +177,10 @@ export class FakeChannelManager implements ChannelManagerApi {
     return ok(requestId);
   }
 
+  pendingRequests(origin: string): number {
+    return this.sends.filter((send) => send.origin === origin && send.state === "sending").length;
+  }
+
   channelExists(key: ChannelKey): boolean {
     return this.#channels.get(nameOf(key))?.open === true;
   }

@@ -1,0 +1,138 @@
+/** What must not happen when something around the channel fails, or somebody asks for too much. */
+import { beforeEach, describe, expect, test } from "vitest";
+import { utf8 } from "../../../src/common/bytes.ts";
+import { ok } from "../../../src/common/result.ts";
+import { LIMITS } from "../../../src/limits.ts";
+import { Participant } from "../../../src/sds/participant.ts";
+import { FakeNetwork } from "../../support/fake-messaging.ts";
+import { ORIGIN, Peer } from "../../support/peer.ts";
+import { VirtualClock } from "../../support/virtual-clock.ts";
+
+const KEY = { origin: ORIGIN, channelId: "room" };
+const MINUTE = 60_000;
+const DAY = 24 * 60 * MINUTE;
+
+let clock: VirtualClock;
+let network: FakeNetwork;
+
+beforeEach(() => {
+  clock = new VirtualClock();
+  network = new FakeNetwork(clock);
+});
+
+async function opened(name: string): Promise<Peer> {
+  const peer = await Peer.start(name, network);
+  await peer.open();
+  await network.settle();
+  return peer;
+}
+
+describe("what an origin may have under way", () => {
+  test("is bounded, and a message that was taken on before is known again all the same", async () => {
+    const alice = await opened("alice");
+    alice.messaging.automatic = false;
+    const first = await alice.manager.send(KEY, utf8("0"), { idempotencyKey: "0" });
+    for (let i = 1; i < LIMITS.origin.pendingRequests; i++) await alice.send(`${i}`);
+    expect(await alice.manager.send(KEY, utf8("one too many"))).toMatchObject({ ok: false, error: { kind: "limit" } });
+    expect(await alice.manager.send(KEY, utf8("0"), { idempotencyKey: "0" })).toEqual(first);
+    expect(alice.manager.pendingRequests(ORIGIN)).toBe(LIMITS.origin.pendingRequests);
+  });
+
+  test("is bounded for whoever holds the channel itself, and counts closed channels", async () => {
+    const alice = await opened("alice");
+    alice.messaging.automatic = false;
+    for (let i = 0; i < LIMITS.origin.pendingRequests; i++) await alice.send(`${i}`);
+    await alice.manager.closeChannel(KEY, "page");
+    const other = await alice.open("other");
+    expect(await other.send(utf8("x"))).toMatchObject({ ok: false, error: { kind: "limit" } });
+    expect(alice.manager.pendingRequests(ORIGIN)).toBe(LIMITS.origin.pendingRequests);
+    expect(alice.manager.pendingRequests("https://other.example")).toBe(0);
+  });
+});
+
+describe("storage that cannot be read for a moment", () => {
+  test("fails no segment: it is dispatched later", async () => {
+    const alice = await opened("alice");
+    const bob = await opened("bob");
+    const { storage } = alice;
+    const get = storage.get.bind(storage);
+    storage.get = async (table, key) => {
+      if (table === "sdsWires") throw new Error("the disk is busy");
+      return get(table, key);
+    };
+    const id = await alice.send("patience");
+    await network.settle();
+    expect(alice.channel().request(id)?.state).toBe("queued");
+    storage.get = get;
+    await clock.advance(2 * MINUTE);
+    await network.settle();
+    expect(await alice.outcomes(id)).toContain("sent");
+    expect(await bob.received()).toEqual(["patience"]);
+  });
+});
+
+describe("a message that the core cannot take", () => {
+  test("is passed over, so that the ones behind it arrive", async () => {
+    const alice = await opened("alice");
+    const bob = await opened("bob");
+    const { handleIncoming } = Participant.prototype;
+    let choking = true;
+    Participant.prototype.handleIncoming = function (...args) {
+      if (choking) throw new Error("choked");
+      return Reflect.apply(handleIncoming, this, args);
+    };
+    try {
+      await alice.send("poison");
+      await network.settle();
+      choking = false;
+      await alice.send("bread");
+      await network.settle();
+    } finally {
+      Participant.prototype.handleIncoming = handleIncoming;
+    }
+    expect(bob.channel().diagnostics().unreadable).toBe(1);
+    // It depends on what bob could not take, and is therefore parked; but it is there.
+    expect(bob.storage.count("sdsIncoming")).toBe(1);
+  });
+
+  test("stays where it is while storage fails: nothing that was not stored is passed over", async () => {
+    const alice = await opened("alice");
+    const bob = await opened("bob");
+    bob.storage.beforeCommit = () => {
+      throw new Error("disk full");
+    };
+    await alice.send("keep");
+    await expect(network.settle()).rejects.toThrow("disk full");
+  });
+});
+
+describe("a channel whose timer fails", () => {
+  test("does not stop the timers of the others", async () => {
+    const alice = await opened("alice");
+    const bob = await opened("bob");
+    const broken = await bob.open("broken");
+    broken.nextDeadline = () => clock.now();
+    broken.onTick = () => {
+      throw new Error("choked");
+    };
+    const id = await alice.send("hello");
+    await network.settle();
+    for (let i = 0; i < 60; i++) {
+      await clock.advance(1_000);
+      await network.settle();
+    }
+    expect(await alice.outcomes(id)).toEqual(["sent", "delivered"]);
+    expect(await bob.received()).toEqual(["hello"]);
+  });
+});
+
+describe("requests of long ago", () => {
+  test("are forgotten while the background lives on", async () => {
+    const alice = await opened("alice");
+    const id = await alice.send("old", "room", true);
+    await network.settle();
+    await clock.sleep(LIMITS.keptResultsMs + DAY);
+    expect(alice.channel().request(id)).toBeUndefined();
+    expect(await alice.manager.closeChannel(KEY, "page")).toEqual(ok(undefined));
+  });
+});

@@ -8,16 +8,11 @@ import type { Fault } from "../../dev/network/faults.ts";
 import { type LocalNetwork, startLocalNetwork } from "../../dev/network/local-network.ts";
 import type { ServiceName } from "../../dev/network/protocols.ts";
 import type { ServiceNode } from "../../dev/network/service-node.ts";
-import { ReliableChannelManager } from "../../src/channel/reliable-channel-manager.ts";
-import type { ChannelEvent } from "../../src/channel/types.ts";
-import { type Bytes, utf8 } from "../../src/common/bytes.ts";
-import { Journal } from "../../src/common/table.ts";
-import { Transactor } from "../../src/common/transactor.ts";
-import { createWakuMessaging } from "../../src/messaging/messaging-client.ts";
+import { utf8 } from "../../src/common/bytes.ts";
 import { AcceleratedClock } from "../support/accelerated-clock.ts";
-import { assertInvariants, type MemberRecord, type Sent } from "../support/invariants.ts";
-import { MemoryStorage } from "../support/memory-storage.ts";
+import { assertInvariants, type MemberRecord } from "../support/invariants.ts";
 import { seededChance } from "../support/peer.ts";
+import { Member } from "./member.ts";
 
 export interface FaultRunOptions {
   /** The same seed makes the same choices; what the machine does with them is its own. */
@@ -53,97 +48,11 @@ export interface FaultRunReport {
 }
 
 const SECOND = 1000;
-const ORIGIN = "https://soak.example";
-const CHANNEL = "soak";
-const TOPIC = "/soak/1/room/proto";
 const NODES = 3;
 /** Messages that one sender has on the way at once. */
 const IN_FLIGHT = 40;
 /** Milliseconds after the faults within which everything has settled: past the last retransmission and its outcome. */
 const SETTLE_MS = 600 * SECOND;
-
-/** One browser profile that takes part, restarted on the same storage. */
-class Member {
-  readonly name: string;
-  readonly sent: Sent[] = [];
-  readonly #storage = new MemoryStorage();
-  readonly #network: LocalNetwork;
-  readonly #clock: AcceleratedClock;
-  #manager: ReliableChannelManager | undefined;
-  #restarting: Promise<void> = Promise.resolve();
-
-  constructor(name: string, network: LocalNetwork, clock: AcceleratedClock) {
-    this.name = name;
-    this.#network = network;
-    this.#clock = clock;
-  }
-
-  async start(): Promise<void> {
-    const [journal, storage, clock] = [new Journal(), this.#storage, this.#clock];
-    const transactor = new Transactor(journal, storage);
-    const { clusterId, shards, multiaddrs: bootstrap } = this.#network;
-    const network = { name: "soak", clusterId, shards, bootstrap };
-    const messaging = await createWakuMessaging({ storage, journal, transactor, clock, network });
-    this.#manager = await ReliableChannelManager.load({ storage, journal, transactor, messaging, clock });
-    await this.#manager.start();
-    if (this.#manager.channel({ origin: ORIGIN, channelId: CHANNEL })) return;
-    const created = await this.#manager.createReliableChannel({
-      origin: ORIGIN,
-      channelId: CHANNEL,
-      contentTopic: TOPIC,
-      senderId: this.name,
-      encryption: "none",
-    });
-    if (!created.ok) throw new Error(created.error.message);
-  }
-
-  async stop(): Promise<void> {
-    await this.#restarting;
-    await this.#manager?.stop();
-  }
-
-  /** As when a worker is killed and comes back. */
-  restart(): Promise<void> {
-    this.#restarting = this.#restarting.then(async () => {
-      const before = this.#manager;
-      this.#manager = undefined;
-      await before?.stop();
-      await this.start();
-    });
-    return this.#restarting;
-  }
-
-  async send(payload: Bytes): Promise<void> {
-    await this.#restarting;
-    const manager = this.#manager;
-    const channel = manager?.channel({ origin: ORIGIN, channelId: CHANNEL });
-    if (!manager || !channel) throw new Error(`${this.name} is not there`);
-    const answer = await manager.send({ origin: ORIGIN, channelId: CHANNEL }, payload, {});
-    if (!answer.ok) throw new Error(answer.error.message);
-    this.sent.push({ requestId: answer.value, payload });
-  }
-
-  async log(): Promise<readonly ChannelEvent[]> {
-    await this.#restarting;
-    return this.#manager?.channel({ origin: ORIGIN, channelId: CHANNEL })?.history(0, 100_000) ?? [];
-  }
-
-  async record(): Promise<MemberRecord> {
-    return { senderId: this.name, sent: [...this.sent], log: await this.log() };
-  }
-
-  /** Requests without an outcome. */
-  async pending(): Promise<number> {
-    const done = new Set((await this.log()).filter(isOutcome).map(({ requestId }) => requestId));
-    return this.sent.filter(({ requestId }) => !done.has(requestId)).length;
-  }
-}
-
-type Outcome = Extract<ChannelEvent, { type: "reliable:message:sent" | "reliable:message:send-error" }>;
-
-function isOutcome(event: ChannelEvent): event is Outcome {
-  return event.type === "reliable:message:sent" || event.type === "reliable:message:send-error";
-}
 
 /** Runs to its end, and throws with the seed where something does not hold. */
 export async function faultRun(options: FaultRunOptions): Promise<FaultRunReport> {

@@ -5,7 +5,7 @@ import { faultRun } from "../../soak/fault-run.ts";
 const SEED = 20_260_801;
 
 test("500 messages of two senders while nodes die, part and refuse: nothing is lost, nothing logged twice, one outcome each", async () => {
-  const report = await faultRun({ seed: SEED, messages: 500, limits: "none", speed: 6, faulty: 0.3 });
+  const report = await faultRun({ seed: SEED, messages: 500, limits: "none", speed: 10, faulty: 0.3 });
   expect(report.received).toBe(500);
   expect((report.outcomes["sent"] ?? 0) + (report.outcomes["send-error"] ?? 0)).toBe(500);
   for (const kind of ["refuse", "delay", "cut"]) expect(report.faults[kind]).toBeGreaterThan(20);

@@ -45,6 +45,8 @@ export class CallResults {
   readonly #storage: Storage;
   readonly #transactor: Transactor;
   readonly #clock: Clock;
+  /** The day of the last sweep. */
+  #swept = 0;
 
   constructor(parts: {
     readonly journal: Journal;
@@ -60,7 +62,10 @@ export class CallResults {
 
   /** To be called inside the transaction that did the work. */
   put(origin: string, callId: string, outcome: Outcome<unknown>): void {
-    this.#table.put(keyOf(today(this.#clock), origin, callId), outcome);
+    const day = today(this.#clock);
+    this.#table.put(keyOf(day, origin, callId), outcome);
+    // A background may live for weeks. What cannot be swept today is swept tomorrow, or at the next start.
+    if (day > this.#swept) void this.sweep().catch(() => {});
   }
 
   /** What the call came to the first time, if it did. Only repeated calls need to ask. */
@@ -79,6 +84,7 @@ export class CallResults {
 
   /** Forgets what is older than `LIMITS.keptResultsMs`. Keys begin with the day, so this looks at nothing younger. */
   async sweep(): Promise<void> {
+    this.#swept = today(this.#clock);
     const oldest = dayName(today(this.#clock) - keptDays());
     for (;;) {
       const rows = await this.#storage.scan(TABLE, [], { limit: SWEEP_PAGE });

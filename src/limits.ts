@@ -276,6 +276,9 @@ export const LIMITS = {
     bootstrapAddresses: 32,
     addressChars: 512,
     networkNameChars: 64,
+    /** The highest cluster id, of 16 bits, and the most shards of a cluster (51/WAKU2-RELAY-SHARDING). */
+    clusterId: 65_535,
+    shards: 1_024,
     /** Milliseconds after which a copied key leaves the clipboard. */
     clipboardMs: 1 * MINUTE,
     /** Milliseconds without a keystroke after which pasted text is looked at. */

@@ -1,16 +1,25 @@
 /** The person's choice of network, in `storage.local`. */
 import * as v from "valibot";
 import { err, ok, type Result } from "../common/result.ts";
+import { LIMITS } from "../limits.ts";
 import { NETWORK_SETTING, type NetworkConfig } from "../messaging/network-config.ts";
 import { DEFAULT_NETWORK } from "../messaging/network-presets.ts";
 
+const { addressChars, bootstrapAddresses, clusterId, networkNameChars, shards } = LIMITS.ui;
+
 const networkConfig = v.object({
-  name: v.pipe(v.string(), v.nonEmpty(), v.maxLength(64)),
-  clusterId: v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(65_535)),
-  shards: v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(1024)),
+  name: v.pipe(v.string(), v.nonEmpty(), v.maxLength(networkNameChars)),
+  clusterId: v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(clusterId)),
+  shards: v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(shards)),
   bootstrap: v.pipe(
-    v.array(v.pipe(v.string(), v.regex(/^(\/|enrtree:\/\/)/, "a bootstrap peer begins with / or enrtree://"))),
-    v.maxLength(64),
+    v.array(
+      v.pipe(
+        v.string(),
+        v.maxLength(addressChars, `a bootstrap peer has ${addressChars} characters at most`),
+        v.regex(/^(\/|enrtree:\/\/)/, "a bootstrap peer begins with / or enrtree://"),
+      ),
+    ),
+    v.maxLength(bootstrapAddresses, `a network has ${bootstrapAddresses} bootstrap peers at most`),
   ),
 });
 

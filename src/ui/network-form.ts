@@ -79,14 +79,14 @@ function addressError(address: string, line: number): FieldError | undefined {
   return /\/wss?(\/|$)/.test(address) ? undefined : { key: "errorBootstrapTransport", line };
 }
 
-/** The network that the form describes, or what is wrong per field. Shards: 1 to 1024; a cluster id has 16 bits (51/WAKU2-RELAY-SHARDING). */
+/** The network that the form describes, or what is wrong per field. */
 export function parseForm(form: NetworkForm): Result<NetworkConfig, FieldErrors> {
   const errors: Partial<Record<NetworkField, FieldError>> = {};
   const name = form.name.trim();
   if (name === "" || name.length > LIMITS.ui.networkNameChars) errors.name = { key: "errorName" };
-  const clusterId = wholeNumber(form.clusterId, 0, 65_535);
+  const clusterId = wholeNumber(form.clusterId, 0, LIMITS.ui.clusterId);
   if (clusterId === undefined) errors.clusterId = { key: "errorCluster" };
-  const shards = wholeNumber(form.shards, 1, 1_024);
+  const shards = wholeNumber(form.shards, 1, LIMITS.ui.shards);
   if (shards === undefined) errors.shards = { key: "errorShards" };
   const lines = form.bootstrap.split("\n").map((line) => line.trim());
   const bootstrap = [...new Set(lines.filter((line) => line !== ""))];

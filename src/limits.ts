@@ -29,8 +29,8 @@ export const LIMITS = {
     bufferedBytes: 32 * MIB,
     /** Messages of several segments with the very same payload that one sender may have in reassembly at once. */
     copies: 16,
-    /** Milliseconds without news after which an incomplete message is given up. */
-    setIdleMs: 300 * SECOND,
+    /** Milliseconds without news after which an incomplete message is given up: SDS looks for its segments for ten. */
+    setIdleMs: 11 * MINUTE,
     /** Milliseconds that an incomplete message has at least after a restart, so that the catch-up can complete it. */
     resumeGraceMs: 1 * MINUTE,
     /** Milliseconds after which a complete message that SDS still holds back is given up: past every deadline of SDS. */
@@ -69,7 +69,7 @@ export const LIMITS = {
     /** Dependencies looked for at once, per channel. */
     missing: 4_096,
     /** Entries of our causal history at most, where more than the usual number are needed to keep the causal order. */
-    causalHistoryMax: 8,
+    causalHistoryMax: 64,
     /** Milliseconds by which a Lamport timestamp may run ahead of our clock: a burst adds a second per message. */
     skewMs: DAY,
     /** Our bloom filters: error rate (0–1), least capacity, message ids at most, and messages of ours that name an id. */

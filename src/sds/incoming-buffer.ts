@@ -121,12 +121,10 @@ export class IncomingBuffer {
     return due;
   }
 
-  /** It was asked for, by us or by another: nobody need ask once more. */
-  requested(messageId: string): void {
+  /** It was asked for, by us or by another: nobody need ask before `againMs`. */
+  requested(messageId: string, againMs: number): void {
     const row = this.#missing.get(messageId);
-    if (row?.requestMs === undefined) return;
-    const { requestMs: _, ...rest } = row;
-    this.#missing.put(messageId, rest);
+    if (row?.requestMs !== undefined) this.#missing.put(messageId, { ...row, requestMs: againMs });
   }
 
   /** Missing dependencies whose time is over at the awake time `ms`. */

@@ -420,7 +420,7 @@ export class Participant {
     const { participantId, layout } = this.#config;
     const groups = 1 + Math.floor(this.#members.size / this.#limits.responseGroupMembers);
     for (const { messageId, senderId } of message.repairRequest.slice(0, this.#limits.incomingRepairRequest)) {
-      this.#incoming.requested(messageId);
+      this.#incoming.requested(messageId, this.#clock.ms + this.#repeatDelayMs(messageId));
       if (!senderId || !this.#wires.has(messageId)) continue;
       if (!isInResponseGroup(layout.repairHash, participantId, senderId, messageId, groups)) continue;
       const { repairMaxMs } = this.#limits;
@@ -436,7 +436,7 @@ export class Participant {
       const { hint, senderId } = this.#incoming.missing(messageId) ?? {};
       const retrievalHint = hint === undefined ? undefined : fromHex(hint);
       entries.push({ messageId, ...(retrievalHint ? { retrievalHint } : {}), ...(senderId ? { senderId } : {}) });
-      this.#incoming.requested(messageId);
+      this.#incoming.requested(messageId, this.#clock.ms + this.#repeatDelayMs(messageId));
     }
     return entries;
   }
@@ -493,6 +493,16 @@ export class Participant {
     const { participantId, layout } = this.#config;
     const { repairMinMs, repairMaxMs } = this.#limits;
     return requestDelayMs(layout.repairHash, participantId, messageId, repairMinMs, repairMaxMs);
+  }
+
+  /**
+   * LIP-109, SDS-R: a request that is heard takes the entry out of everyone's buffer. It or its answer may be lost, so
+   * whoever still misses the message enters it anew: at another time for each member, and the first to ask spares the rest.
+   */
+  #repeatDelayMs(messageId: string): number {
+    const { participantId, layout } = this.#config;
+    const { repairMinMs } = this.#limits;
+    return requestDelayMs(layout.repairHash, participantId, messageId, repairMinMs, 2 * repairMinMs);
   }
 
   /** LIP-109, deliver message. */

@@ -90,7 +90,7 @@ export interface IncomingRow {
 /** A dependency that is looked for. */
 export interface MissingRow {
   readonly giveUpMs: number;
-  /** When to ask the others for it (T_req); absent once that was done, and where the original sender is unknown. */
+  /** When to ask the others for it (T_req), for the first time or again; absent where the original sender is unknown. */
   readonly requestMs?: number;
   /** Message hash, lower-case hexadecimal. */
   readonly hint?: string;

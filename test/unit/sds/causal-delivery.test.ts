@@ -262,7 +262,7 @@ describe("cases of LIP-109 that break implementations", () => {
     const hinted = bob.receive(craft({ messageId: "c", causalHistory }));
     expect(hinted.missing).toEqual([{ messageId: "a", hint: "0102", senderId: "alice" }]);
     expect(bob.receive(craft({ messageId: "d", causalHistory })).missing).toEqual([]);
-    expect(bob.sds.missing()).toEqual([{ messageId: "a", hint: "0102", senderId: "alice" }]);
+    expect(bob.sds.missing()).toMatchObject([{ messageId: "a", hint: "0102", senderId: "alice" }]);
   });
 
   test("sync ids in foreign histories are met dependencies, received or sent by us", () => {
@@ -415,7 +415,10 @@ describe("Lamport time", () => {
 
   test.each([2n ** 63n - 1n, 2n ** 64n - 1n, 2n ** 53n])("%s is refused", (lamportTimestamp) => {
     const bob = newPeer("bob");
-    expect(bob.receive(craft({ lamportTimestamp })).dropped).toMatch(/out of range/);
+    expect(bob.receive(craft({ lamportTimestamp })).dropped).toBe(
+      // Of 2⁶³ or more it is no Lamport timestamp of nim-sds.
+      lamportTimestamp < 2n ** 63n ? "Lamport timestamp out of range" : "undecodable",
+    );
     expect(bob.storage.rows.size).toBe(0);
     expect(lamportOf(bob)).toBe(seconds);
   });
@@ -452,13 +455,13 @@ describe("what our messages name", () => {
     expect(named(bob, bob.send("next").wire)).toEqual([own.messageId, "a", "b", "c"]);
   });
 
-  test("at most eight, our own last message among them", () => {
-    const bob = newPeer("bob");
+  test("at most as many as the bound says, our own last message among them", () => {
+    const bob = new Peer("bob", { startedAt: START - 60_000, limits: { causalHistoryMax: 8 } });
     const own = bob.send("mine");
     const later = BigInt(START / 1000 + 60);
     for (let i = 0; i < 20; i++) bob.receive(craft({ messageId: `m${i}`, lamportTimestamp: later }));
     const first = named(bob, bob.send("next").wire);
-    expect(first).toHaveLength(LIMITS.sds.causalHistoryMax);
+    expect(first).toHaveLength(8);
     expect(first).toContain(own.messageId);
   });
 

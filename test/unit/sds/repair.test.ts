@@ -44,7 +44,7 @@ function requests(
 describe("requests", () => {
   test("RC10b: the gap is asked for at T_req by a sync message, answered at once by its author, and filled", () => {
     const { alice, bob, m1, requestAt } = missing();
-    const [request, ...more] = requests(bob, START + LIMITS.sds.lostAfterMs - 1);
+    const [request, ...more] = requests(bob, requestAt);
     expect(more).toEqual([]);
     expect(request).toMatchObject({ at: requestAt, ids: [m1.messageId] });
     expect(bob.decoded(request?.wire ?? empty).repairRequest[0]?.senderId).toBe("alice");
@@ -62,14 +62,30 @@ describe("requests", () => {
     runTimers(bob, requestAt - 1);
     expect(bob.decoded(bob.send("too early", requestAt - 1).wire).repairRequest).toEqual([]);
     expect(bob.decoded(bob.send("due", requestAt).wire).repairRequest).toMatchObject([{ messageId: m1.messageId }]);
-    expect(requests(bob, START + 300_000)).toEqual([]);
+    expect(requests(bob, requestAt + repairMinMs - 1)).toEqual([]);
   });
 
-  test("are not made once another member has asked", () => {
+  test("are made again every 30 to 60 s until the message comes or is given up", () => {
+    const { bob, m1, requestAt } = missing();
+    const times = requests(bob, START + 2 * LIMITS.sds.lostAfterMs).map(({ at }) => at);
+    const gaps = times.slice(1).map((at, i) => at - (times[i] ?? 0));
+    expect(times[0]).toBe(requestAt);
+    expect(times.length).toBeGreaterThan(4);
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(repairMinMs);
+    expect(Math.max(...gaps)).toBeLessThan(2 * repairMinMs);
+    expect(times.at(-1)).toBeLessThan(START + LIMITS.sds.lostAfterMs);
+    expect(bob.lost).toEqual([m1.messageId]);
+  });
+
+  test("wait where another member has asked", () => {
     const { bob, m1 } = missing();
     const repairRequest = [{ messageId: m1.messageId, senderId: "alice" }];
-    bob.receive(craft({ messageId: "s", senderId: "carol", content: empty, repairRequest }), START + 1000);
-    expect(requests(bob, START + 340_000)).toEqual([]);
+    const asked = (n: number) => craft({ messageId: `s${n}`, senderId: "carol", content: empty, repairRequest });
+    for (let at = START; at < START + LIMITS.sds.lostAfterMs; at += repairMinMs) {
+      expect(requests(bob, at)).toEqual([]);
+      bob.receive(asked(at), at);
+    }
+    expect(bob.lost).toEqual([]);
   });
 
   test("name at most three messages, the most overdue first", () => {
@@ -84,14 +100,15 @@ describe("requests", () => {
       .sort((a, b) => a.delay - b.delay);
     for (let now = START; now < START + repairMaxMs; now += 25_000) bob.tick(now, false);
     bob.tick(START + repairMaxMs, true);
-    const asked = requests(bob, START + 3 * repairMaxMs).flatMap(({ ids }) => ids);
-    expect(asked).toEqual(overdue.map(({ messageId }) => messageId));
+    const asked = requests(bob, START + 3 * repairMaxMs);
+    for (const { ids } of asked) expect(ids.length).toBeLessThanOrEqual(LIMITS.sds.repairRequest);
+    expect([...new Set(asked.flatMap(({ ids }) => ids))]).toEqual(overdue.map(({ messageId }) => messageId));
   });
 
   test("survive a restart", () => {
     const { bob, m1, requestAt } = missing();
     bob.restart();
-    expect(requests(bob, START + 340_000)).toMatchObject([{ at: requestAt, ids: [m1.messageId] }]);
+    expect(requests(bob, requestAt)).toMatchObject([{ at: requestAt, ids: [m1.messageId] }]);
   });
 });
 

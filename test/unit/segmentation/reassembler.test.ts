@@ -2,13 +2,19 @@ import { describe, expect, test } from "vitest";
 import { ownBytes, utf8 } from "../../../src/common/bytes.ts";
 import { keccak256 } from "../../../src/common/keccak.ts";
 import { ProtobufWriter } from "../../../src/common/protobuf.ts";
+import { LIMITS as ALL } from "../../../src/limits.ts";
 import type { ArrivedContent } from "../../../src/segmentation/reassembler.ts";
 import { encodeSegment } from "../../../src/segmentation/segment-message.ts";
 import { configOf, forgedSegment, Harness, messagesOf, patternPayload } from "./support.ts";
 import { segmentWireCases, xorshiftPayload } from "./vectors.ts";
 
 const CHUNK = configOf(192).chunkBytes;
-const LIMITS = { sets: 100, bufferedBytes: 32 * 1024 * 1024, setIdleMs: 300_000, completedSets: 1_000 };
+const LIMITS = {
+  sets: 100,
+  bufferedBytes: 32 * 1024 * 1024,
+  setIdleMs: ALL.segmentation.setIdleMs,
+  completedSets: 1_000,
+};
 const first = (id: string, sender: string, n = 0): ArrivedContent => ({
   senderId: sender,
   messageId: id,
@@ -221,7 +227,7 @@ describe("the same payload", () => {
     const [b0] = messagesOf(patternPayload(2 * CHUNK), { name: "b" });
     if (!(a0 && b0)) expect.unreachable();
     h.take(a0, b0);
-    h.now += 300_000;
+    h.now += LIMITS.setIdleMs;
     h.expire();
     expect(h.lost.map(({ messageId }) => messageId)).toEqual(["a0", "b0"]);
   });
@@ -297,15 +303,15 @@ describe("time", () => {
   const [m0, m1] = messagesOf(patternPayload(3 * CHUNK));
   if (!(m0 && m1)) expect.unreachable();
 
-  test("every new segment gives a set another 300 s; duplicates and contested ones do not", () => {
+  test("every new segment gives a set its whole time again; duplicates and contested ones do not", () => {
     const h = new Harness();
     expect(h.reassembler.nextDeadline()).toBeUndefined();
     h.take(m0);
-    expect(h.reassembler.nextDeadline()).toBe(h.now + 300_000);
+    expect(h.reassembler.nextDeadline()).toBe(h.now + LIMITS.setIdleMs);
     h.now += 200_000;
     h.take(m1);
-    expect(h.reassembler.nextDeadline()).toBe(h.now + 300_000);
-    const deadline = h.now + 300_000;
+    expect(h.reassembler.nextDeadline()).toBe(h.now + LIMITS.setIdleMs);
+    const deadline = h.now + LIMITS.setIdleMs;
     h.now += 100_000;
     const broken = Uint8Array.from(m1.content, (byte, i) => (i === m1.content.length - 1 ? byte ^ 1 : byte));
     h.take(m1, { ...m1, messageId: "f", content: broken });
@@ -326,11 +332,11 @@ describe("time", () => {
   test("the rest of a message that was reported lost is no second loss", () => {
     const h = new Harness();
     h.take(m0);
-    h.now += 300_000;
+    h.now += LIMITS.setIdleMs;
     h.expire();
     h.restart();
     h.take(m1);
-    h.now += 300_000;
+    h.now += LIMITS.setIdleMs;
     h.expire();
     expect(h.lost.map(({ messageId }) => messageId)).toEqual(["m0"]);
     expect(h.pending).toBe(0);
@@ -340,7 +346,7 @@ describe("time", () => {
     const h = new Harness();
     for (const message of [m0, m1, { ...m0, messageId: "n0" }]) {
       h.take(message);
-      h.now += 300_000;
+      h.now += LIMITS.setIdleMs;
       h.expire();
     }
     expect(h.lost.map(({ messageId }) => messageId)).toEqual(["m0", "n0"]);
@@ -350,7 +356,7 @@ describe("time", () => {
     const h = new Harness();
     h.take(first("z", "alice", 2), first("y", "alice", 2), first("b", "alice", 1), first("a", "alice", 1));
     h.restart();
-    h.now += 300_000;
+    h.now += LIMITS.setIdleMs;
     h.expire();
     h.now += 60_000;
     h.expire();
@@ -361,7 +367,7 @@ describe("time", () => {
     const h = new Harness();
     const payload = patternPayload(3 * CHUNK);
     h.take(m0);
-    h.now += 300_000;
+    h.now += LIMITS.setIdleMs;
     h.expire();
     h.take(...messagesOf(payload, { name: "again" }));
     expect(h.delivered).toEqual([{ senderId: "alice", messageId: "again0", payload }]);

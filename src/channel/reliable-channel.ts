@@ -57,6 +57,9 @@ export interface ChannelParts {
 export type CloseReason = "page" | "user" | "revoked" | "error";
 
 const NOT_KEPT = "the message is no longer kept";
+/** What is told of a lost message. */
+type LostEvent = Pick<SdsOutcome["lost"][number], "messageId" | "senderId" | "reason">;
+
 const CLOSED: ChannelError = { kind: "closed", message: "channel is closed" };
 
 export class ReliableChannel implements ChannelApi, ShellMember {
@@ -175,7 +178,11 @@ export class ReliableChannel implements ChannelApi, ShellMember {
 
     const segments = this.#segment(payload);
     if (!segments.ok) return segments;
-    const messageIds = segments.value.map((segment) => this.#sds.wrapOutgoing(segment, { now, ephemeral }).messageId);
+    const last = segments.value.length - 1;
+    const messageIds = segments.value.map((segment, index) => {
+      const wrapped = this.#sds.wrapOutgoing(segment, { now, ephemeral, ...(index < last ? { inner: true } : {}) });
+      return wrapped.messageId;
+    });
     const entries = this.#sendState.accept({
       requestId,
       createdAt: now,
@@ -417,8 +424,16 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   /** Inside a transaction: what SDS made of an event, stage by stage. */
   #apply(outcome: SdsOutcome, now: number): void {
     if (outcome.arrived) this.#buffer(outcome.arrived, now);
-    for (const messageId of outcome.delivered) this.#emit(this.#reassembler.release(messageId, now), now);
-    this.#logLost(outcome.lost);
+    for (const lost of outcome.lost) {
+      // Of a message in several segments the reassembler reports the loss, once.
+      if (this.#reassembler.ownsLoss(lost)) continue;
+      const { namedBy: _, ...message } = lost;
+      this.#logLost([message]);
+    }
+    for (const messageId of outcome.delivered) {
+      if (this.#reassembler.isInner(messageId)) this.#sds.noteInner(messageId);
+      this.#emit(this.#reassembler.release(messageId, now), now);
+    }
     for (const messageId of outcome.acknowledged) this.#conclude(this.#sendState.onAcknowledged(messageId));
     for (const messageId of outcome.exhausted) this.#conclude(this.#sendState.onExhausted(messageId));
     for (const { kind, messageId, ephemeral, wire } of outcome.outgoing) {
@@ -447,7 +462,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     this.#touch(now);
   }
 
-  #logLost(lost: SdsOutcome["lost"]): void {
+  #logLost(lost: readonly LostEvent[]): void {
     for (const message of lost) this.#append({ type: "reliable:message:lost", ...message });
   }
 
@@ -505,6 +520,19 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     this.#tables.channel.put(ONLY_ROW, { ...this.#row, open: true });
   }
 
+  /** Inside a transaction. */
+  rename(label: string): void {
+    this.#tables.channel.put(ONLY_ROW, { ...this.#row, label });
+  }
+
+  /** Inside a transaction: writes with this key from now on, and goes on reading what the others wrote. */
+  changeKey(keyId: string): void {
+    const { current, earlier } = this.#row.keys;
+    if (current === keyId) return;
+    const known = [...(current === undefined ? [] : [current]), ...earlier].filter((id) => id !== keyId);
+    this.#tables.channel.put(ONLY_ROW, { ...this.#row, keys: { current: keyId, earlier: known } });
+  }
+
   onSubscribed(): void {
     this.#subscribed = true;
   }
@@ -526,7 +554,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
 
   /** Final requests are kept for seven days. */
   forgetOld(now: number): void {
-    this.#sendState.forgetBefore(now - LIMITS.keptResultsMs);
+    for (const messageId of this.#sendState.forgetBefore(now - LIMITS.keptResultsMs)) this.#sds.forget(messageId);
   }
 
   history(after: number, limit: number): Promise<readonly ChannelEvent[]> {
@@ -550,14 +578,18 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   }
 
   summary(): ChannelSummary {
-    const { contentTopic, senderId, profile, encryption, createdAt, lastActiveAt, lastSeq, acknowledgedSeq } =
-      this.#row;
+    const { contentTopic, senderId, profile, encryption, placement, keys, label } = this.#row;
+    const { createdAt, lastActiveAt, lastSeq, acknowledgedSeq } = this.#row;
     return {
       ...this.key,
       contentTopic,
       senderId,
       profile,
       encryption,
+      placement,
+      ...(keys.current === undefined ? {} : { keyId: keys.current }),
+      earlierKeyIds: keys.earlier,
+      label: label ?? this.key.channelId,
       createdAt,
       lastActiveAt,
       status: this.status(),

@@ -1,8 +1,17 @@
 /** What a channel keeps: the shape of its rows and the tables that hold them. */
 import type { Bytes } from "../common/bytes.ts";
 import { ColdTable, type Journal, type StoredKey, type StoredRows, type Table, tableOf } from "../common/table.ts";
+import type { Placement } from "../encryption/cipher.ts";
 import type { MessagingRequestId } from "./ports.ts";
 import type { ChannelEvent, ChannelKey, EncryptionMode, Profile, RequestId } from "./types.ts";
+
+/** The keys of a channel whose mode is `key`, by their ids in the key store. */
+export interface ChannelKeyIds {
+  /** Writes and reads. */
+  readonly current: string | undefined;
+  /** Only read, newest first. */
+  readonly earlier: readonly string[];
+}
 
 /** One row per channel. */
 export interface ChannelRow {
@@ -10,6 +19,10 @@ export interface ChannelRow {
   readonly senderId: string;
   readonly profile: Profile;
   readonly encryption: EncryptionMode;
+  readonly placement: Placement;
+  readonly keys: ChannelKeyIds;
+  /** What the person calls it. */
+  readonly label?: string;
   /** Milliseconds since the Unix epoch, as are all times here. */
   readonly createdAt: number;
   readonly lastActiveAt: number;

@@ -214,6 +214,7 @@ export class SendState {
         failed: decided ? request.failed : count("Failed"),
         acknowledged: request.acknowledged,
       },
+      bytes: request.bytes,
       createdAt: request.createdAt,
       ...(request.error === undefined ? {} : { error: request.error }),
     };
@@ -226,12 +227,17 @@ export class SendState {
   }
 
   /** Drops requests that were decided before `horizon`, milliseconds since the Unix epoch. */
-  forgetBefore(horizon: number): void {
+  forgetBefore(horizon: number): readonly string[] {
+    const unacknowledged: string[] = [];
     for (const [requestId, request] of [...this.#tables.requests.entries()]) {
       if (request.outcome === "pending" || request.createdAt >= horizon) continue;
-      for (const messageId of [...(this.#segmentsOf.get(requestId) ?? [])]) this.#tables.segments.delete(messageId);
+      for (const messageId of [...(this.#segmentsOf.get(requestId) ?? [])]) {
+        this.#tables.segments.delete(messageId);
+        unacknowledged.push(messageId);
+      }
       this.#tables.requests.delete(requestId);
     }
+    return unacknowledged;
   }
 
   #entries(requestId: RequestId): PendingMessagingRequest[] {

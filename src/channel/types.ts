@@ -1,6 +1,7 @@
 /** What the channel layer offers to the layers above it: the provider for pages, and the popup. */
 import type { Bytes } from "../common/bytes.ts";
 import type { Result } from "../common/result.ts";
+import type { Placement } from "../encryption/cipher.ts";
 import type { TopicHealth } from "./ports.ts";
 
 /** One `send`: the parent of one messaging request per segment. */
@@ -25,6 +26,12 @@ export interface ChannelParams extends ChannelKey {
   /** Default: `logos`. */
   readonly profile?: Profile;
   readonly encryption: EncryptionMode;
+  /** With `key`: the id in the key store of the key that the channel writes with. */
+  readonly keyId?: string;
+  /** Default: `envelope`. */
+  readonly placement?: Placement;
+  /** What the person calls it. */
+  readonly label?: string;
 }
 
 export type ChannelErrorKind =
@@ -36,6 +43,8 @@ export type ChannelErrorKind =
   | "mismatch"
   | "limit"
   | "unsupported"
+  | "key-required"
+  | "locked"
   | "invalid";
 
 /** A failure of the channel layer, with words for the caller. */
@@ -92,6 +101,8 @@ export interface RequestInfo {
     readonly failed: number;
     readonly acknowledged: number;
   };
+  /** Bytes of the payload. */
+  readonly bytes: number;
   readonly createdAt: number;
   readonly error?: string;
 }
@@ -128,6 +139,12 @@ export interface ChannelSummary extends ChannelKey {
   readonly senderId: string;
   readonly profile: Profile;
   readonly encryption: EncryptionMode;
+  readonly placement: Placement;
+  /** With `key`: what it writes with, and what it can still read, newest first. Ids of the key store. */
+  readonly keyId?: string;
+  readonly earlierKeyIds: readonly string[];
+  /** What the person calls it; the channel id until then. */
+  readonly label: string;
   readonly createdAt: number;
   /** Milliseconds since the Unix epoch of the last message in or out; the creation if there was none. */
   readonly lastActiveAt: number;
@@ -209,6 +226,14 @@ export interface ChannelManagerApi {
   channel(key: ChannelKey): ChannelApi | undefined;
   /** Open channels, of one origin or of all, oldest first. */
   channels(origin?: string): readonly ChannelApi[];
+  /** Every channel, open and closed, oldest first. */
+  summaries(): readonly ChannelSummary[];
+  /** What the person calls a channel, open or closed. */
+  rename(key: ChannelKey, label: string): Promise<Result<void, ChannelError>>;
+  /** New messages are written with this key; what the channel could read before it can read still. */
+  changeKey(key: ChannelKey, keyId: string): Promise<Result<void, ChannelError>>;
+  /** Closes the channel if it is open and removes everything that is stored of it. */
+  deleteChannel(key: ChannelKey): Promise<Result<void, ChannelError>>;
   /** Tells of every channel from now on, in the order of each channel's log. Returns what ends it. */
   listen(listener: ChannelListener): () => void;
 }

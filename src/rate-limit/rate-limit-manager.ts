@@ -82,8 +82,17 @@ export class RateLimitManager {
     for (const key of this.#queue.keys()) this.#nextKey = Math.max(this.#nextKey, key + 1);
   }
 
+  /** A sync says what its channel knows now, so one that still waits is stale: only the newest of a channel stays. */
   enqueueToSend(message: QueuedMessage): void {
+    if (message.owner.kind === "sync") this.#dropSyncs(message);
     this.#queue.put(this.#nextKey++, message);
+  }
+
+  #dropSyncs({ origin, channelId }: QueuedMessage): void {
+    for (const [key, queued] of [...this.#queue.entries()]) {
+      if (queued.owner.kind !== "sync" || queued.origin !== origin || queued.channelId !== channelId) continue;
+      this.#queue.delete(key);
+    }
   }
 
   /** Takes out what the budget admits at `now`, taking turns between origins, first in first out within a channel. */

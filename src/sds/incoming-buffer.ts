@@ -1,4 +1,5 @@
 import { OrderedIndex } from "./ordered-index.ts";
+import type { Naming } from "./outcome.ts";
 import type { IncomingRow, MissingRow, SdsTables } from "./tables.ts";
 
 /**
@@ -92,6 +93,20 @@ export class IncomingBuffer {
       if (lamport !== undefined && (earliest === undefined || lamport < earliest)) earliest = lamport;
     }
     return earliest;
+  }
+
+  /** How parked messages name this missing one. */
+  namedBy(messageId: string): readonly Naming[] {
+    return this.dependantsOf(messageId).flatMap((dependant) => {
+      const row = this.#incoming.get(dependant);
+      if (!row) return [];
+      // What a message waits for because it is earlier, and not because it named it, says nothing.
+      const place = row.history.indexOf(messageId);
+      if (place < 0) return [];
+      const missing = row.waitsFor.filter((id) => this.#missing.has(id));
+      const missingBefore = Math.max(0, missing.indexOf(messageId));
+      return [{ messageId: dependant, senderId: row.senderId, distance: row.history.length - place, missingBefore }];
+    });
   }
 
   /**

@@ -46,6 +46,8 @@ export class MessageLog {
    * Those are the newest two of the log, and whichever other messages nobody has named yet: left out, a receiver could
    * deliver our message before one that we had seen, or even before an earlier one of our own. In most conversations
    * there are no others.
+   *
+   * Of a message in several parts, its last one stands for all: whoever misses it whole then misses one message, not two.
    */
   causalHistory(ownId: string): readonly HistoryEntry[] {
     const named = new Set<string>();
@@ -63,7 +65,7 @@ export class MessageLog {
     }
     for (const id of this.#byLamport.descending()) {
       if (named.size >= this.#bounds.causalHistory) break;
-      named.add(id);
+      if (!this.#log.get(id)?.inner) named.add(id);
     }
     const rows = [...named].map((messageId) => ({ messageId, row: this.#log.get(messageId) }));
     rows.sort((a, b) => (a.row?.lamport ?? 0) - (b.row?.lamport ?? 0) || (a.messageId < b.messageId ? -1 : 1));
@@ -90,6 +92,11 @@ export class MessageLog {
   /** For a message of someone else: the hash that it came with, if it has none yet. */
   noteFirstHash(messageId: string, hash: string): void {
     if (this.#log.get(messageId)?.hash === undefined) this.noteHash(messageId, hash, false);
+  }
+
+  noteInner(messageId: string): void {
+    const row = this.#log.get(messageId);
+    if (row && !row.inner) this.#log.put(messageId, { ...row, inner: true });
   }
 
   /** Ids in the log's order. */

@@ -38,22 +38,22 @@ function encode(message: SdsMessage): Bytes {
   const writer = new ProtobufWriter();
   writer.string(1, message.messageId);
   writer.varint(2, message.lamportTimestamp ?? 0n);
-  for (const entry of message.causalHistory) writer.bytes(3, encodeEntry(entry));
+  for (const entry of message.causalHistory) writer.message(3, writeEntry(entry));
   writer.string(4, message.channelId);
   // Present even when empty: nim-sds refuses a message without content field.
   writer.bytes(5, message.content);
   writer.bytes(6, message.bloomFilter);
   if (message.senderId !== "") writer.string(7, message.senderId);
-  for (const entry of message.repairRequest) writer.bytes(13, encodeEntry(entry));
+  for (const entry of message.repairRequest) writer.message(13, writeEntry(entry));
   return writer.finish();
 }
 
-function encodeEntry(entry: HistoryEntry): Bytes {
+function writeEntry(entry: HistoryEntry): ProtobufWriter {
   const writer = new ProtobufWriter();
   writer.string(1, entry.messageId);
   if (entry.retrievalHint && entry.retrievalHint.length > 0) writer.bytes(2, entry.retrievalHint);
   if (entry.senderId) writer.string(3, entry.senderId);
-  return writer.finish();
+  return writer;
 }
 
 function decode(wire: Uint8Array): Result<SdsMessage> {

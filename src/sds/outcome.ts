@@ -19,6 +19,18 @@ export interface Lost {
   readonly messageId: string;
   readonly senderId?: string;
   readonly reason: string;
+  /** The parked messages that named it. */
+  readonly namedBy: readonly Naming[];
+}
+
+/** How a parked message names one that is missing. */
+export interface Naming {
+  readonly messageId: string;
+  readonly senderId: string;
+  /** Place in the causal history counted from its end: 1 for the entry just before the message itself. */
+  readonly distance: number;
+  /** How many missing ones stand before it in that history. */
+  readonly missingBefore: number;
 }
 
 export interface Missing {

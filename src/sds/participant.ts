@@ -45,6 +45,15 @@ export interface SdsConfig {
   readonly limits?: Partial<Bounds>;
 }
 
+/** What goes with a message of ours. */
+export interface OutgoingContext {
+  /** Milliseconds since the Unix epoch. */
+  readonly now: number;
+  readonly ephemeral: boolean;
+  /** A part of a longer message, other than the last. */
+  readonly inner?: true;
+}
+
 /** What came with a message. */
 export interface IncomingContext {
   /** Milliseconds since the Unix epoch. */
@@ -110,8 +119,8 @@ export class Participant {
    *
    * An ephemeral one carries neither history nor filter and enters no buffer and no log: nobody waits for it.
    */
-  wrapOutgoing(content: Uint8Array, options: { readonly now: number; readonly ephemeral: boolean }): Wrapped {
-    const { now, ephemeral } = options;
+  wrapOutgoing(content: Uint8Array, options: OutgoingContext): Wrapped {
+    const { now, ephemeral, inner } = options;
     this.#clock.advance(now);
     this.#wires.prune(this.#clock.ms);
     const wrapped = this.#wrap(content, now, ephemeral ? "none" : "full");
@@ -122,7 +131,8 @@ export class Participant {
       this.#wires.release(messageId, this.#clock.ms);
     } else {
       this.#seen.add(messageId, "own");
-      this.#log.add(messageId, { lamport, senderId: this.#config.participantId }, history);
+      const row = { lamport, senderId: this.#config.participantId, ...(inner ? { inner } : {}) };
+      this.#log.add(messageId, row, history);
       this.#outgoing.add(messageId, this.#meta.nextSequence());
       this.#sync.onOwnMessage();
     }
@@ -241,6 +251,11 @@ export class Participant {
   /** Whether another participant is known to have this message of ours. */
   isAcknowledged(messageId: string): boolean {
     return this.#seen.kindOf(messageId) === "acknowledged";
+  }
+
+  /** A delivered message turned out to be a part of a longer one, other than the last. */
+  noteInner(messageId: string): void {
+    this.#log.noteInner(messageId);
   }
 
   /** What is looked for, longest first: after a restart the search goes on with it. */
@@ -549,11 +564,13 @@ export class Participant {
   #giveUp(messageIds: readonly string[], reason: string, outcome: OutcomeDraft): void {
     for (const messageId of messageIds) {
       const row = this.#incoming.missing(messageId);
+      if (row?.mayPredateUs !== false) continue;
+      const namedBy = this.#incoming.namedBy(messageId);
+      outcome.lost.push({ messageId, ...optionalParts(undefined, row.senderId), reason, namedBy });
+    }
+    for (const messageId of messageIds) {
       this.#incoming.stopLookingFor(messageId);
       this.#seen.add(messageId, "lost");
-      if (row?.mayPredateUs === false) {
-        outcome.lost.push({ messageId, ...optionalParts(undefined, row.senderId), reason });
-      }
     }
     const released = this.#released(messageIds);
     for (let next = released.pop(); next !== undefined; next = released.pop()) {

@@ -48,6 +48,8 @@ export interface LogRow {
   readonly hash?: string;
   /** A store node confirmed the hash. */
   readonly stored?: true;
+  /** It is a part of a longer message, and a later part names it: to name that one is to name this. */
+  readonly inner?: true;
   /** No message of the log names this one in its causal history. */
   readonly head?: true;
 }

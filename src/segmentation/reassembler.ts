@@ -50,6 +50,26 @@ export interface CompletedRow {
   readonly delivered: boolean;
   /** Slots of a message that was reported lost. What comes later for the others only is the rest of it, and no new loss. */
   readonly lostSlots: readonly number[];
+  /** What SDS may still give up of it; absent where it was not reported lost. */
+  readonly unheard?: Unheard;
+}
+
+/** Segments of a lost message that never arrived, as far as their neighbours tell. */
+export interface Unheard {
+  readonly senderId: string;
+  /** Segments that arrived although the one before them did not: SDS message id and slot. */
+  readonly followers: readonly { readonly messageId: string; readonly slot: number }[];
+  /** Segments after the last one that arrived. */
+  readonly tail: number;
+}
+
+/** How SDS knows of a message that never came: a parked one named it. The same as `Naming` of SDS. */
+export interface Named {
+  readonly messageId: string;
+  readonly senderId: string;
+  /** Place in the causal history counted from its end. */
+  readonly distance: number;
+  readonly missingBefore: number;
 }
 
 export type { SegmentRow } from "./segment-buffer.ts";
@@ -174,6 +194,7 @@ export class Reassembler {
     if (set === undefined && slot >= dataSegmentCount && completed.get(setKey)?.delivered) {
       return ignored("late parity");
     }
+    this.#hearTail(setKey, slot);
     const others = this.#buffer.get(setKey)?.at(slot) ?? [];
     const same = others[0]?.payload;
     if (set !== undefined && same !== undefined && !equalBytes(same, read.value.payload)) {
@@ -270,6 +291,63 @@ export class Reassembler {
     return next;
   }
 
+  /** Whether a held segment is one of several, and not the last. */
+  isInner(messageId: string): boolean {
+    const segment = this.#tables.segments.get(messageId);
+    const set = segment && this.#tables.sets.get(segment.setKey);
+    return set !== undefined && segment !== undefined && segment.slot < totalOf(set) - 1;
+  }
+
+  /**
+   * Whether a message that SDS gave up is a segment of one whose loss is reported here, now or later: one `lost` for each
+   * message. Its content never came, so its neighbours must tell: the segments of a message are sent one right after the
+   * other, and each names the one before. And the first that is missed from a sender whose last message lacks its end is
+   * that end.
+   */
+  ownsLoss(lost: { readonly senderId?: string; readonly namedBy: readonly Named[] }): boolean {
+    return lost.namedBy.some((named) => {
+      if (lost.senderId !== undefined && lost.senderId !== named.senderId) return false;
+      return this.#followsUnheard(named) || this.#isTail(named);
+    });
+  }
+
+  #followsUnheard({ messageId, distance }: Named): boolean {
+    const segment = this.#tables.segments.get(messageId);
+    if (segment !== undefined) {
+      const held = this.#buffer.get(segment.setKey);
+      const slot = segment.slot - distance;
+      return held !== undefined && slot >= 0 && held.at(slot).length < held.copies;
+    }
+    for (const { unheard, lostSlots } of this.#tables.completed.values()) {
+      const follower = unheard?.followers.find((each) => each.messageId === messageId);
+      if (follower) return follower.slot >= distance && !lostSlots.includes(follower.slot - distance);
+    }
+    return false;
+  }
+
+  #isTail({ messageId, senderId, missingBefore }: Named): boolean {
+    for (const [setKey, set] of this.#tables.sets.entries()) {
+      if (set.senderId !== senderId || this.#tables.segments.get(messageId)?.setKey === setKey) continue;
+      const last = this.#buffer.get(setKey)?.slots().at(-1);
+      if (last !== undefined && missingBefore < totalOf(set) - 1 - last) return true;
+    }
+    for (const [setKey, row] of this.#tables.completed.entries()) {
+      const { unheard } = row;
+      if (unheard === undefined || unheard.senderId !== senderId || missingBefore >= unheard.tail) continue;
+      // Each is missed once. What is missed after it is another message.
+      this.#tables.completed.put(setKey, { ...row, unheard: { ...unheard, tail: unheard.tail - 1 } });
+      return true;
+    }
+    return false;
+  }
+
+  /** The end of a message that was reported lost comes after all: SDS will not give it up. */
+  #hearTail(setKey: string, slot: number): void {
+    const row = this.#tables.completed.get(setKey);
+    if (row?.unheard === undefined || row.unheard.tail === 0 || slot <= Math.max(...row.lostSlots)) return;
+    this.#tables.completed.put(setKey, { ...row, unheard: { ...row.unheard, tail: 0 } });
+  }
+
   /** Every set that is held. */
   progress(): readonly SetProgress[] {
     return [...this.#tables.sets.entries()].flatMap(([setKey, { senderId, dataSegmentCount }]) => {
@@ -321,11 +399,17 @@ export class Reassembler {
       const first = slots.flatMap((slot) => held.at(slot)[copy] ?? [])[0];
       if (first !== undefined) lost.push({ senderId: set.senderId, messageId: first.messageId, reason });
     }
+    const unheardNow = unheardOf(set, held);
     this.#remove(setKey, set, [...held.segments()]);
     // Of a message of one segment no rest can come.
     if (set.dataSegmentCount + set.paritySegmentCount > 1) {
       const lostSlots = isRest ? [...slots, ...remembered.lostSlots] : slots;
-      this.#remember(setKey, { delivered: remembered?.delivered ?? false, lostSlots });
+      const unheard = isRest ? remembered.unheard : unheardNow;
+      this.#remember(setKey, {
+        delivered: remembered?.delivered ?? false,
+        lostSlots,
+        ...(unheard === undefined ? {} : { unheard }),
+      });
     }
     return lost;
   }
@@ -422,6 +506,18 @@ function assemble(data: readonly HeldSegment[], hash: Bytes | undefined): Bytes 
   if (hash !== undefined && !equalBytes(keccak256(...parts), hash)) return undefined;
   const [only] = parts;
   return parts.length === 1 && only !== undefined ? only : concat(...parts);
+}
+
+function unheardOf(set: SegmentSetRow, held: HeldSet): Unheard {
+  const slots = held.slots();
+  const followers = slots
+    .filter((slot) => slot > 0 && !slots.includes(slot - 1))
+    .flatMap((slot) => held.at(slot).map(({ messageId }) => ({ messageId, slot })));
+  return { senderId: set.senderId, followers, tail: totalOf(set) - 1 - (slots.at(-1) ?? 0) };
+}
+
+function totalOf(set: Pick<SegmentSetRow, "dataSegmentCount" | "paritySegmentCount">): number {
+  return set.dataSegmentCount + set.paritySegmentCount;
 }
 
 function isDisjoint(a: readonly number[], b: readonly number[]): boolean {

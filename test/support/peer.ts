@@ -1,7 +1,7 @@
 /** One browser profile without a browser: the real channel layer over storage in memory and a fake network. */
 
 import type { ReliableChannel } from "../../src/channel/reliable-channel.ts";
-import { ReliableChannelManager } from "../../src/channel/reliable-channel-manager.ts";
+import { type CipherFor, ReliableChannelManager } from "../../src/channel/reliable-channel-manager.ts";
 import type { Chance } from "../../src/channel/shell.ts";
 import type { ChannelEvent, ChannelKey, ChannelNotice, Profile } from "../../src/channel/types.ts";
 import { utf8 } from "../../src/common/bytes.ts";
@@ -33,6 +33,7 @@ export interface PeerOptions {
   readonly rateLimit?: RateLimitConfig;
   readonly seed?: number;
   readonly cipher?: Cipher;
+  readonly cipherFor?: CipherFor;
   /** Of the channels that it opens. */
   readonly profile?: Profile;
 }
@@ -167,7 +168,7 @@ async function load(
     clock: network.clock,
     chance,
     ...(options.rateLimit === undefined ? {} : { rateLimit: options.rateLimit }),
-    cipherFor: () => options.cipher ?? none,
+    cipherFor: options.cipherFor ?? (() => options.cipher ?? none),
   });
   return { storage, mailbox, chance, messaging, manager };
 }

@@ -152,12 +152,23 @@ export class ProtobufWriter {
     return this;
   }
 
+  /** A message within this one; it is finished with this. */
+  message(field: number, message: ProtobufWriter): this {
+    this.bytes(field, message.#buffer.subarray(0, message.#length));
+    message.#release();
+    return this;
+  }
+
   finish(): Bytes {
     const message = this.#buffer.slice(0, this.#length);
+    this.#release();
+    return message;
+  }
+
+  #release(): void {
     if (idleBuffers.length < IDLE_BUFFERS && this.#buffer.length <= IDLE_BYTES) idleBuffers.push(this.#buffer);
     this.#buffer = EMPTY;
     this.#length = 0;
-    return message;
   }
 
   #reserve(bytes: number): void {

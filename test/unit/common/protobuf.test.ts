@@ -96,6 +96,33 @@ describe("writer", () => {
     );
   });
 
+  test("writes text as UTF-8, and messages within messages like their bytes", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), fc.string({ unit: "grapheme" }), (ascii, text) => {
+        const inner = () => new ProtobufWriter().string(1, ascii).string(2, text);
+        const outer = new ProtobufWriter().varint(1, 1).message(2, inner()).message(3, inner()).string(4, text);
+        const bytes = inner().finish();
+        expect(readFields(bytes)).toEqual([
+          { number: 1, kind: "bytes", value: utf8(ascii) },
+          { number: 2, kind: "bytes", value: utf8(text) },
+        ]);
+        expect(readFields(outer.finish())).toEqual([
+          { number: 1, kind: "varint", value: 1n },
+          { number: 2, kind: "bytes", value: bytes },
+          { number: 3, kind: "bytes", value: bytes },
+          { number: 4, kind: "bytes", value: utf8(text) },
+        ]);
+      }),
+    );
+  });
+
+  test("leaves what one writer has finished alone when the next one writes", () => {
+    const first = new ProtobufWriter().string(1, "first").finish();
+    const before = toHex(first);
+    new ProtobufWriter().string(1, "other").finish();
+    expect(toHex(first)).toBe(before);
+  });
+
   test("a number and the bigint of the same value are written alike", () => {
     fc.assert(
       fc.property(fc.maxSafeInteger(), (value) => {

@@ -45,7 +45,8 @@ function ourReview(unacknowledged: number): Contender {
       return () => {
         for (const wire of wires) {
           const { acknowledged, delivered } = alice.receive(wire);
-          if (acknowledged.length > 0 || delivered.length !== 1) throw new Error("Not the review that is measured");
+          // Now and then a filter hits by chance; more would be another review than the one that is measured.
+          if (acknowledged.length > 2 || delivered.length !== 1) throw new Error("It acknowledged");
         }
       };
     },

@@ -10,17 +10,26 @@ import { browserSession } from "../src/provider/browser-session.ts";
 import { createPromptWindow } from "../src/provider/prompt-window.ts";
 import { HeldPort } from "../src/provider/runtime-port.ts";
 
+/** Wakes the worker when the vault is due to be locked. */
+const LOCK_ALARM = "lock";
+
 /**
  * The worker may be killed at any instruction and started by any event, so every listener is registered here and now, and
  * each waits for the one engine.
  */
 export default defineBackground(() => {
   const promptWindow = createPromptWindow(browser);
-  const keeper = new EngineKeeper(
+  const keeper: EngineKeeper = new EngineKeeper(
     async (onBroken) =>
       startEngine({
         network: await readNetwork(browser.storage.local),
         setNetwork: (config) => writeNetwork(browser.storage.local, config),
+        session: browser.storage.session,
+        wakeAt(at) {
+          if (at === undefined) void browser.alarms.clear(LOCK_ALARM);
+          else void browser.alarms.create(LOCK_ALARM, { when: at });
+        },
+        replace: () => keeper.replace(),
         promptWindow,
         browserSession: await browserSession(browser.storage.session, () => crypto.randomUUID()),
         extensionId: browser.runtime.id,

@@ -1,14 +1,15 @@
 /**
  * Everything the background runs, put together over one database: built from what is stored, and thrown away as a whole.
  *
- * An engine ends when its worker is killed, when a commit failed, when another context took the database over, or when the
- * person chose another network. In each case the next one begins from storage; there is no other way to recover.
+ * An engine ends when its worker is killed, when a commit failed, when another context took the database over, when the
+ * person chose another network, and when the vault is locked or unlocked. In each case the next one begins from storage; there is no other way to recover.
  */
-import { ReliableChannelManager } from "../channel/reliable-channel-manager.ts";
 import { systemClock } from "../common/clock.ts";
 import { Journal } from "../common/table.ts";
 import { Transactor } from "../common/transactor.ts";
-import { createWakuMessaging } from "../messaging/messaging-client.ts";
+import { DataKeys } from "../keys/data-keys.ts";
+import { KeyStore } from "../keys/key-store.ts";
+import { type SessionArea, Vault } from "../keys/vault.ts";
 import type { NetworkConfig } from "../messaging/network-config.ts";
 import { CallResults } from "../provider/call-results.ts";
 import { Permissions, type PromptWindow } from "../provider/permissions.ts";
@@ -16,6 +17,8 @@ import type { HeldPort } from "../provider/runtime-port.ts";
 import { createProviderServer, type NetworkView } from "../provider/server.ts";
 import { type NetworkControl, UiServer } from "../provider/ui-server.ts";
 import { Database } from "../storage/database.ts";
+import { SealedStorage } from "../storage/sealed-storage.ts";
+import { lockedChannels, runningChannels, usesOf } from "./channels.ts";
 import { useFastKeccak } from "./fast-keccak.ts";
 
 /** What the browser gives to an engine. */
@@ -23,6 +26,12 @@ export interface EngineSurroundings {
   readonly network: NetworkConfig;
   /** Stores another network; the engine is then replaced. */
   readonly setNetwork: NetworkControl["setConfig"];
+  /** `storage.session`. */
+  readonly session: SessionArea;
+  /** Asks for an alarm, should the worker not live until then; `undefined` cancels it. */
+  readonly wakeAt: (at: number | undefined) => void;
+  /** Begins the next engine, from what is stored now. */
+  readonly replace: () => void;
   readonly promptWindow: PromptWindow;
   /** Identifies the running browser session. */
   readonly browserSession: string;
@@ -51,27 +60,31 @@ export async function startEngine(surroundings: EngineSurroundings): Promise<Eng
   }
 }
 
-async function startOn(storage: Database, surroundings: EngineSurroundings): Promise<Engine> {
+async function startOn(database: Database, surroundings: EngineSurroundings): Promise<Engine> {
   const { network, extensionId, extensionUrl, version } = surroundings;
   const journal = new Journal();
+  const dataKeys = new DataKeys();
+  const storage = new SealedStorage(database, dataKeys);
   const transactor = new Transactor(journal, storage, surroundings.onBroken);
   const clock = systemClock;
   const rows = { storage, journal, transactor, clock };
 
-  const messaging = await createWakuMessaging({ ...rows, network });
-  const manager = await ReliableChannelManager.load({ ...rows, messaging });
+  // Before anything else: until the vault was read, nobody knows what may be written in plain.
+  const { session, wakeAt } = surroundings;
+  const vault = await Vault.load({ ...rows, dataKeys, session, wakeAt, resealContent: () => storage.reseal() });
+  const keys = await KeyStore.load({ ...rows, dataKeys, usesOf: (id) => usesOf(id, channels.manager.summaries()) });
+  vault.onRotation(() => keys.reseal());
+  const channels = vault.locked ? await lockedChannels(storage) : await runningChannels(rows, network, keys);
+  const { manager } = channels;
   const results = new CallResults(rows);
   const newId = () => crypto.randomUUID();
   const { promptWindow: window, browserSession } = surroundings;
   const permissions = await Permissions.load({ ...rows, results, window, browserSession, newId });
 
-  const view: NetworkView = {
-    status: () => messaging.connectionStatus(),
-    listen: (listener) => manager.onHealth(listener),
-  };
+  const view: NetworkView = channels;
   const control: NetworkControl = {
     ...view,
-    peers: () => messaging.peers(),
+    peers: channels.peers,
     config: () => network,
     setConfig: surroundings.setNetwork,
   };
@@ -79,16 +92,20 @@ async function startOn(storage: Database, surroundings: EngineSurroundings): Pro
   const ui = new UiServer({ manager, permissions, network: control, clock, version, extensionId, extensionUrl });
   const ports = new Set<HeldPort>();
 
-  const networkChanged = () => messaging.networkChanged();
   const stop = async (): Promise<void> => {
-    for (const change of ["online", "offline"]) globalThis.removeEventListener(change, networkChanged);
-    await manager.stop().finally(() => storage.close());
+    for (const change of ["online", "offline"]) globalThis.removeEventListener(change, channels.networkChanged);
+    vault.stop();
+    await channels.stop().finally(() => database.close());
   };
 
   await permissions.resume();
-  for (const change of ["online", "offline"]) globalThis.addEventListener(change, networkChanged);
+  for (const change of ["online", "offline"]) globalThis.addEventListener(change, channels.networkChanged);
+  vault.listen((state) => {
+    if ((state === "locked") !== channels.locked) surroundings.replace();
+  });
+  vault.start();
   try {
-    await manager.start();
+    await channels.start();
   } catch (thrown) {
     // The next engine has the same identity on the network: two nodes would get in each other's way.
     await stop().catch(() => undefined);

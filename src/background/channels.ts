@@ -1,0 +1,72 @@
+/** The channels of an engine: running over the Waku network, or locked and at rest. */
+import { LockedChannels } from "../channel/locked-channels.ts";
+import type { Storage } from "../channel/ports.ts";
+import { type CipherFor, ReliableChannelManager } from "../channel/reliable-channel-manager.ts";
+import type { ChannelManagerApi, ChannelSummary } from "../channel/types.ts";
+import type { Clock } from "../common/clock.ts";
+import type { Journal } from "../common/table.ts";
+import type { Transactor } from "../common/transactor.ts";
+import { KeyCipher } from "../encryption/key-cipher.ts";
+import { none } from "../encryption/none.ts";
+import type { KeyStore, KeyUse } from "../keys/key-store.ts";
+import { createWakuMessaging } from "../messaging/messaging-client.ts";
+import type { NetworkConfig } from "../messaging/network-config.ts";
+import type { NetworkView } from "../provider/server.ts";
+import type { NetworkControl } from "../provider/ui-server.ts";
+
+export interface EngineChannels extends NetworkView, Pick<NetworkControl, "peers"> {
+  readonly manager: ChannelManagerApi;
+  readonly locked: boolean;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** The device went online or offline. */
+  readonly networkChanged: () => void;
+}
+
+interface Rows {
+  readonly storage: Storage;
+  readonly journal: Journal;
+  readonly transactor: Transactor;
+  readonly clock: Clock;
+}
+
+export async function runningChannels(rows: Rows, network: NetworkConfig, keys: KeyStore): Promise<EngineChannels> {
+  const messaging = await createWakuMessaging({ ...rows, network });
+  const cipherFor: CipherFor = (mode, marker, ids) => {
+    if (mode === "none") return none;
+    return mode === "key" ? new KeyCipher({ keys: keys.channelKeys(ids), marker }) : undefined;
+  };
+  const manager = await ReliableChannelManager.load({ ...rows, messaging, cipherFor });
+  return {
+    manager,
+    locked: false,
+    status: () => messaging.connectionStatus(),
+    listen: (listener) => manager.onHealth(listener),
+    peers: () => messaging.peers(),
+    start: () => manager.start(),
+    stop: () => manager.stop(),
+    networkChanged: () => messaging.networkChanged(),
+  };
+}
+
+export async function lockedChannels(storage: Storage): Promise<EngineChannels> {
+  const manager = await LockedChannels.load(storage);
+  return {
+    manager,
+    locked: true,
+    status: () => "Disconnected",
+    listen: () => () => {},
+    peers: () => ({ lightpush: 0, filter: 0, store: 0 }),
+    start: async () => {},
+    stop: async () => {},
+    networkChanged: () => {},
+  };
+}
+
+/** Which channels have a key, as the key store asks. */
+export function usesOf(id: string, summaries: readonly ChannelSummary[]): readonly KeyUse[] {
+  return summaries.flatMap(({ origin, channelId, keyId, earlierKeyIds }): readonly KeyUse[] => {
+    if (keyId === id) return [{ origin, channelId, as: "writes" }];
+    return earlierKeyIds.includes(id) ? [{ origin, channelId, as: "reads" }] : [];
+  });
+}

@@ -5,6 +5,7 @@
 
 import type { Bytes } from "../common/bytes.ts";
 import type { Clock } from "../common/clock.ts";
+import { contentTopicProblem } from "../common/content-topic.ts";
 import { err, ok, type Result } from "../common/result.ts";
 import { ColdTable, type Journal, type StoredKey, type StoredRows, Table, tableOf } from "../common/table.ts";
 import type { Transactor } from "../common/transactor.ts";
@@ -15,7 +16,6 @@ import { type RateLimitConfig, RateLimitManager, UNLIMITED } from "../rate-limit
 import { Participant } from "../sds/participant.ts";
 import { openSdsTables, SDS_COLD_TABLES, SDS_TABLES } from "../sds/tables.ts";
 import { openReassemblerTables, REASSEMBLER_TABLES, Reassembler } from "../segmentation/reassembler.ts";
-import { contentTopicProblem } from "./content-topic.ts";
 import type { MessagingClient, MessagingEvent, Storage } from "./ports.ts";
 import { wireOf } from "./profiles.ts";
 import { type CloseReason, ReliableChannel } from "./reliable-channel.ts";

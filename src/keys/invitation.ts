@@ -11,9 +11,9 @@
  * Upper case and digits only, which a QR code holds in half the space. White space and hyphens between them mean nothing.
  */
 import { sha256 } from "@noble/hashes/sha2.js";
-import { contentTopicProblem } from "../channel/content-topic.ts";
 import type { Profile } from "../channel/types.ts";
 import { type Bytes, concat, equalBytes, fromUtf8, ownBytes, utf8 } from "../common/bytes.ts";
+import { contentTopicProblem } from "../common/content-topic.ts";
 import { type Field, ProtobufWriter, readFields } from "../common/protobuf.ts";
 import { err, ok, type Result } from "../common/result.ts";
 import { KEY_BYTES } from "../encryption/aead.ts";

@@ -94,6 +94,8 @@ export class WakuServiceNodes implements ServiceNodes {
   #candidates: string[] = [];
   #dialling = 0;
   #discovering = false;
+  /** It was asked for while it was under way: what it found by then may be old. */
+  #discoverAgain = false;
   #cancelDiscovery: (() => void) | undefined;
   #listener: ServiceNodesListener | undefined;
   #node: WakuNode | undefined;
@@ -402,12 +404,15 @@ export class WakuServiceNodes implements ServiceNodes {
   /** Asks DNS lists and peers for others, while some are wanted. */
   async #discover(): Promise<void> {
     const exchange = traitsOf(this.#network).peerExchange;
-    if (this.#stopped || this.#discovering || !this.#wanting() || (this.#lists.length === 0 && !exchange)) return;
+    if (this.#stopped || !this.#wanting() || (this.#lists.length === 0 && !exchange)) return;
+    this.#discoverAgain = this.#discovering;
+    if (this.#discovering) return;
     this.#discovering = true;
     this.#cancelDiscovery?.();
     await Promise.all([this.#readLists(), ...(exchange ? this.#exchangers().map((peer) => this.#exchange(peer)) : [])]);
     this.#discovering = false;
     if (this.#stopped) return;
+    if (this.#discoverAgain) return this.#discover();
     this.#cancelDiscovery = this.#clock.after(LIMITS.messaging.discoverEveryMs, () => void this.#discover());
   }
 

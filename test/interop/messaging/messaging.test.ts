@@ -141,6 +141,32 @@ describe("a service node fails", () => {
     expect(bob.received()).toEqual(["through the other"]);
   });
 
+  test("S31 eight sends at once, thrice: in quiet, right after both nodes restarted, and once they are back", async () => {
+    const alice = await client();
+    await alice.until(() => alice.client.connectionStatus() === "Connected");
+    const mixed = [freshTopic(), "/app1/1/x/proto", "/app2/1/x/proto"];
+    const eight = (phase: number) =>
+      Promise.all(Array.from({ length: 8 }, (_, i) => alice.send(mixed[i % mixed.length] ?? "", `${phase} ${i}`)));
+    const ids = await eight(1);
+    for (const id of ids) await alice.final(id);
+    for (const each of network.nodes) await each.stop();
+    const second = eight(2);
+    for (const each of network.nodes) await each.start();
+    ids.push(...(await second));
+    await alice.until(() => alice.client.connectionStatus() === "Connected");
+    ids.push(...(await eight(3)));
+    const hashes = new Set(network.nodes.flatMap((each) => each.archive.hashes()));
+    for (const id of ids) {
+      const events = await alice.final(id);
+      expect(events.map(({ type }) => type)).toEqual(["propagated", "sent"]);
+      for (const each of network.nodes) for (const hash of each.archive.hashes()) hashes.add(hash);
+      const last = events.at(-1);
+      expect(hashes).toContain(last?.type === "sent" ? last.messageHash : undefined);
+    }
+    expect(new Set(ids).size).toBe(24);
+    for (const event of alice.events) if ("requestId" in event) expect(ids).toContain(event.requestId);
+  });
+
   test("an answer that is cut off: the store is asked, and nothing is pushed twice", async () => {
     const alice = await client();
     for (const each of network.nodes) each.faults.set("lightpush", { kind: "cut", processed: true });

@@ -1,11 +1,21 @@
+import type { DnsClient } from "@waku/interfaces";
 import type { LocalNetwork } from "../../../dev/network/local-network.ts";
 import type { MessageEnvelope, MessagingClient, MessagingEvent } from "../../../src/channel/ports.ts";
 import { EMPTY, fromUtf8, utf8 } from "../../../src/common/bytes.ts";
-import { systemClock } from "../../../src/common/clock.ts";
+import { type Clock, systemClock } from "../../../src/common/clock.ts";
 import { Journal } from "../../../src/common/table.ts";
 import { Transactor } from "../../../src/common/transactor.ts";
 import { createWakuMessaging } from "../../../src/messaging/messaging-client.ts";
+import type { NetworkTraits } from "../../../src/messaging/network-config.ts";
 import { MemoryStorage } from "../../support/memory-storage.ts";
+
+export type WakuClientNetwork = Pick<LocalNetwork, "clusterId" | "shards" | "multiaddrs">;
+
+export interface WakuClientOptions {
+  readonly clock?: Clock;
+  readonly traits?: Partial<NetworkTraits>;
+  readonly dns?: DnsClient;
+}
 
 /** A messaging client on the local network, with all that it told. */
 export class WakuClient {
@@ -23,18 +33,24 @@ export class WakuClient {
     });
   }
 
-  static async start(network: LocalNetwork, storage = new MemoryStorage()): Promise<WakuClient> {
+  static async start(
+    network: WakuClientNetwork,
+    storage = new MemoryStorage(),
+    { clock = systemClock, traits = {}, dns }: WakuClientOptions = {},
+  ): Promise<WakuClient> {
     const journal = new Journal();
     const client = await createWakuMessaging({
       storage,
       journal,
       transactor: new Transactor(journal, storage),
-      clock: systemClock,
+      clock,
+      ...(dns && { dns }),
       network: {
         name: "local",
         clusterId: network.clusterId,
         shards: network.shards,
         bootstrap: network.multiaddrs,
+        traits,
       },
     });
     const started = new WakuClient(client);

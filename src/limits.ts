@@ -52,8 +52,8 @@ export const LIMITS = {
     seenIds: 100_000,
     /** Bytes of exact wire messages kept for retransmission and repair, per channel. */
     wireBytes: 16 * MIB,
-    /** Milliseconds that exact wire bytes outlive their acknowledgement: 2 · T_max. */
-    wireKeptMs: 600 * SECOND,
+    /** Milliseconds that exact wire bytes outlive their acknowledgement: several gaps, each found after the last repair. */
+    wireKeptMs: 1 * HOUR,
     /** Milliseconds from propagation to the first retransmission; doubles each time. */
     acknowledgementMs: 5 * SECOND,
     retransmissions: 5,

@@ -225,7 +225,7 @@ describe("retransmission", () => {
     expect(alice.wire(m1.messageId)).toBeUndefined();
   });
 
-  test("wire bytes are kept while unacknowledged and for 600 s after", () => {
+  test("wire bytes are kept while unacknowledged and for their time after", () => {
     const alice = new Peer("alice");
     const m1 = alice.publish("one");
     alice.receive(craft({ after: [m1.messageId] }));

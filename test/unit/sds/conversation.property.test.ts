@@ -212,7 +212,7 @@ test("restart with parked content: it is delivered when its dependency comes, an
   const parked = craft({ messageId: "b", after: ["a"] });
   bob.receive(parked);
   bob.restart();
-  expect(bob.sds.missing()).toEqual([{ messageId: "a" }]);
+  expect(bob.sds.missing()).toMatchObject([{ messageId: "a" }]);
   expect(bob.receive(craft({ messageId: "a" })).delivered).toEqual(["a", "b"]);
   bob.restart();
   for (const wire of [parked, craft({ messageId: "a" })]) expect(bob.receive(wire).dropped).toBe("duplicate");

@@ -1,0 +1,61 @@
+/** Channels of a few members over a network that loses, reorders and duplicates, whose processes die: all ends well. */
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { lip109Layout } from "../../../src/sds/lip109-layout.ts";
+import { nimLayout } from "../../../src/sds/nim-layout.ts";
+import { breaches, eventsOf, simulate } from "../../support/simulation/simulation.ts";
+
+const scenario = fc.record({
+  seed: fc.nat(),
+  members: fc.integer({ min: 2, max: 5 }),
+  messages: fc.integer({ min: 1, max: 25 }),
+  loss: fc.double({ min: 0, max: 0.5, noNaN: true }),
+  duplication: fc.double({ min: 0, max: 0.3, noNaN: true }),
+  gapMs: fc.constantFrom(20, 500, 5_000),
+  restarts: fc.constantFrom(0, 0.05),
+  layout: fc.constantFrom(nimLayout, lip109Layout),
+});
+
+test("any seed, with a store: I1–I5 hold, nothing is lost, and everyone ends with the same log", () => {
+  fc.assert(
+    fc.property(scenario, (options) => {
+      const run = simulate({ ...options, store: true });
+      expect(breaches(run)).toEqual([]);
+      expect(eventsOf(run, "lost")).toBe(0);
+      expect(run.convergedMs).toBeDefined();
+      expect(run.sameLog).toBe(true);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("any seed, without a store, once the network loses nothing more: the same", () => {
+  fc.assert(
+    fc.property(scenario, (options) => {
+      const run = simulate({ ...options, healedAfterMs: 0 });
+      expect(breaches(run)).toEqual([]);
+      expect(eventsOf(run, "lost")).toBe(0);
+      expect(run.convergedMs).toBeDefined();
+      expect(run.sameLog).toBe(true);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("any seed, where the network never stops losing: I1–I5 hold all the same", () => {
+  fc.assert(
+    fc.property(scenario, (options) => {
+      const run = simulate({ ...options, patienceMs: 30 * 60_000 });
+      expect(breaches(run)).toEqual([]);
+      if (run.convergedMs !== undefined) expect(run.sameLog).toBe(true);
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test("the same seed gives the same run", () => {
+  const options = { seed: 7, members: 4, messages: 20, loss: 0.3 };
+  const [first, second] = [simulate(options), simulate(options)];
+  expect(first.members.map(({ events }) => events)).toEqual(second.members.map(({ events }) => events));
+  expect(first.sent).toEqual(second.sent);
+});

@@ -33,16 +33,20 @@ export class Members implements AsyncDisposable {
     const server = await startPageServer({ "/": { html: "<!doctype html><title>Bench</title>" } });
     const stack = await Stack.start();
     try {
+      const known = new Set<string>();
       const join = async (senderId: string): Promise<Member> => {
         const profile = await stack.profile();
         const channel = new ChannelPage(await profile.open(server.origin), { ...PARAMS, senderId });
+        // The first filter request of a stranger is that of whoever joins now.
+        const subscribed = Promise.race(
+          stack.network.nodes.map((node) => node.requests.next("filter", ({ peer }) => !known.has(peer))),
+        );
         const attached = channel.attach();
         await profile.answerPrompt("always");
         const outcome = await attached;
         if (!outcome.ok) throw new Error(outcome.message);
-        // Whoever subscribed last is the one that has just joined.
-        const peer = stack.network.nodes[0]?.requests.of("filter").at(-1)?.peer;
-        if (peer === undefined) throw new Error(`${senderId} has not subscribed`);
+        const { peer } = await subscribed;
+        known.add(peer);
         return { profile, channel, peer };
       };
       return new Members(stack, server, await join("alice"), await join("bob"));

@@ -104,12 +104,13 @@ export class ReliableChannelManager implements ChannelManagerApi {
 
   /** Now, and again from time to time, as a background may live for weeks. */
   async #forgetOld(): Promise<void> {
-    await this.#shell.transact((now) => {
-      for (const channel of this.#channels.values()) channel.forgetOld(now);
-    });
+    // First, so that stopping meanwhile ends it.
     this.#cancelForgetting = this.#parts.clock.after(LIMITS.forgetEveryMs, () => {
       // It fails only with its transactor, whose owner begins anew.
       this.#forgetOld().catch(() => this.#shell.stop());
+    });
+    await this.#shell.transact((now) => {
+      for (const channel of this.#channels.values()) channel.forgetOld(now);
     });
   }
 

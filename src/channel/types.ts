@@ -13,7 +13,7 @@ export interface ChannelKey {
   readonly channelId: string;
 }
 
-/** Who the peers are; fixed at creation, never detected. `protocol.md` §1 says what each means on the wire. */
+/** Who the peers are; fixed at creation, never detected. `profiles.ts` says what each means on the wire. */
 export type Profile = "logos" | "logos-raw" | "waku-sdk";
 /** Which cipher a channel uses. Fixed at creation. */
 export type EncryptionMode = "none" | "key" | "page";

@@ -182,7 +182,10 @@ export interface CreateChannelParams {
     | { readonly mode: "key"; readonly keyId?: KeyId }
     | { readonly mode: "none" }
     | ({ readonly mode: "page" } & Encryption);
-  /** Who the peers are; see the profiles in `protocol.md`. */
+  /**
+   * Who the peers are. `logos`, the default: this extension and the newest logos-delivery. `logos-raw`: logos-delivery of
+   * summer 2026, messages of 130,000 bytes at most. `waku-sdk`: `ReliableChannel` of `@waku/sdk`.
+   */
   readonly profile?: "logos" | "logos-raw" | "waku-sdk";
   /** Parity segments per data segment for messages of several segments, 0 to 1. Default 0. */
   readonly parityRate?: number;

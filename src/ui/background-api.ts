@@ -37,6 +37,8 @@ export interface UiPrompt {
     readonly encryption: EncryptionMode;
     readonly profile: Profile;
   };
+  /** The channel is encrypted with a key that the person chooses; `suggested` is the one that it had before, or has from an invitation. */
+  readonly keyChoice?: { readonly suggested?: string };
 }
 
 export interface UiNetwork {
@@ -57,7 +59,13 @@ export interface UiSnapshot {
 export type PromptDecision = "always" | "once" | "reject" | "block";
 
 export type UiCommand =
-  | { readonly type: "answerPrompt"; readonly id: string; readonly decision: PromptDecision }
+  | {
+      readonly type: "answerPrompt";
+      readonly id: string;
+      readonly decision: PromptDecision;
+      /** Where the prompt has a `keyChoice` and the decision allows. */
+      readonly key?: UiKeyChoice;
+    }
   | { readonly type: "revokeSite"; readonly origin: string }
   | { readonly type: "unblockSite"; readonly origin: string }
   | { readonly type: "closeChannel"; readonly channel: ChannelKey }
@@ -66,13 +74,15 @@ export type UiCommand =
 export interface UiCommandFrame {
   readonly type: "command";
   readonly id: number;
-  readonly command: UiCommand;
+  readonly command: UiFullCommand;
 }
 
 export interface UiAnswer {
   readonly type: "answer";
   readonly id: number;
   readonly error?: string;
+  /** What the command is answered with, where `UiKeyCommands` says that there is something. */
+  readonly value?: unknown;
 }
 
 // ── keys, vault, invitations, activity ────────────────────────────────────────────────────────
@@ -233,3 +243,12 @@ export interface UiVaultSnapshot {
   /** The epoch budget; `null` where nothing is limited. */
   readonly budget: { readonly limit: number; readonly remaining: number; readonly resetsAt: number } | null;
 }
+
+/** Everything that the views show. */
+export interface UiFullSnapshot extends UiSnapshot, UiVaultSnapshot {}
+
+/** Everything that the views ask for. */
+export type UiFullCommand = UiCommand | UiKeyCommand;
+
+/** What a command is answered with. */
+export type UiCommandValue<C extends UiFullCommand> = C extends UiKeyCommand ? UiKeyCommandValue<C["type"]> : undefined;

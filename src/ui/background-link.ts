@@ -1,11 +1,12 @@
 /**
  * A page's line to the background. The background may die at any instruction: the line reconnects by itself, and commands
- * that got no answer are posted again, which is safe because every command sets a state instead of changing one.
+ * that got no answer are posted again, which is safe because nearly every command sets a state instead of changing one.
+ * Those that do not are posted once, and are interrupted where the background dies over them.
  */
 import { type Clock, systemClock } from "../common/clock.ts";
 import { err, ok, type Result } from "../common/result.ts";
 import { LIMITS } from "../limits.ts";
-import type { UiAnswer, UiCommand, UiCommandFrame, UiSnapshot } from "./background-api.ts";
+import type { UiAnswer, UiCommandFrame, UiCommandValue, UiFullCommand, UiFullSnapshot } from "./background-api.ts";
 
 /** The part of `runtime.Port` that is used. */
 export interface UiPort {
@@ -18,14 +19,29 @@ export interface UiPort {
 export interface LinkView {
   /** `connecting` until the first snapshot; `reconnecting` while an older snapshot stands. */
   readonly state: "connecting" | "ready" | "reconnecting";
-  readonly snapshot: UiSnapshot | undefined;
+  readonly snapshot: UiFullSnapshot | undefined;
 }
 
-export type CommandError = { readonly kind: "timeout" } | { readonly kind: "refused"; readonly reason: string };
+export type CommandError =
+  | { readonly kind: "timeout" }
+  /** The background died before it answered, and asking again could do it twice. */
+  | { readonly kind: "interrupted" }
+  | { readonly kind: "refused"; readonly reason: string };
+
+/** Commands that do something else, or fail, the second time: a second key, a password that is no longer the current one. */
+const ONCE: ReadonlySet<UiFullCommand["type"]> = new Set([
+  "welcome",
+  "setPassword",
+  "makeKey",
+  "createChannel",
+  "changeChannelKey",
+  "retryRequest",
+]);
 
 interface Outstanding {
   readonly frame: UiCommandFrame;
-  readonly settle: (answer: Result<void, CommandError>) => void;
+  readonly settle: (answer: Result<unknown, CommandError>) => void;
+  posted: boolean;
 }
 
 function frameType(frame: unknown): unknown {
@@ -33,7 +49,7 @@ function frameType(frame: unknown): unknown {
 }
 
 // The port is the extension's own: only its background can be at the other end, so the tag says what a frame is.
-function isSnapshot(frame: unknown): frame is UiSnapshot {
+function isSnapshot(frame: unknown): frame is UiFullSnapshot {
   return frameType(frame) === "snapshot";
 }
 
@@ -66,22 +82,21 @@ export class BackgroundLink {
     return () => this.#subscribers.delete(run);
   }
 
-  /** Resolves with the background's answer, however often the background restarts, or `timeout`. */
-  command(command: UiCommand): Promise<Result<void, CommandError>> {
+  /** Resolves with the background's answer, however often the background restarts, or with why there is none. */
+  command<C extends UiFullCommand>(command: C): Promise<Result<UiCommandValue<C>, CommandError>> {
     this.#lastId += 1;
     const frame: UiCommandFrame = { type: "command", id: this.#lastId, command };
     return new Promise((resolve) => {
-      const cancel = this.#clock.after(LIMITS.ui.answerMs, () => {
-        this.#outstanding.delete(frame.id);
-        resolve(err({ kind: "timeout" }));
-      });
-      const settle = (answer: Result<void, CommandError>): void => {
+      const settle = (answer: Result<unknown, CommandError>): void => {
         cancel();
         this.#outstanding.delete(frame.id);
-        resolve(answer);
+        // Our own background is at the other end: it answers a command with that command's value.
+        resolve(answer as Result<UiCommandValue<C>, CommandError>);
       };
-      this.#outstanding.set(frame.id, { frame, settle });
-      this.#post(frame);
+      const cancel = this.#clock.after(LIMITS.ui.answerMs, () => settle(err({ kind: "timeout" })));
+      const outstanding: Outstanding = { frame, settle, posted: false };
+      this.#outstanding.set(frame.id, outstanding);
+      this.#post(outstanding);
     });
   }
 
@@ -106,9 +121,12 @@ export class BackgroundLink {
       if (this.#port !== port) return;
       this.#port = undefined;
       if (this.#view.snapshot !== undefined) this.#show({ ...this.#view, state: "reconnecting" });
+      for (const { frame, posted, settle } of [...this.#outstanding.values()]) {
+        if (posted && ONCE.has(frame.command.type)) settle(err({ kind: "interrupted" }));
+      }
       this.#retry();
     });
-    for (const { frame } of this.#outstanding.values()) this.#post(frame);
+    for (const outstanding of this.#outstanding.values()) this.#post(outstanding);
   }
 
   #retry(): void {
@@ -117,9 +135,11 @@ export class BackgroundLink {
     this.#retryMs = Math.min(2 * this.#retryMs, LIMITS.ui.reconnectMaxMs);
   }
 
-  #post(frame: UiCommandFrame): void {
+  #post(outstanding: Outstanding): void {
+    if (this.#port === undefined) return;
     try {
-      this.#port?.postMessage(frame);
+      this.#port.postMessage(outstanding.frame);
+      outstanding.posted = true;
     } catch {
       // The port died before its `onDisconnect` was told; the frame is posted again on the next one.
     }
@@ -130,10 +150,10 @@ export class BackgroundLink {
       this.#retryMs = LIMITS.ui.reconnectMs;
       this.#show({ state: "ready", snapshot: frame });
     } else if (isAnswer(frame)) {
-      const { error } = frame;
+      const { error, value } = frame;
       this.#outstanding
         .get(frame.id)
-        ?.settle(error === undefined ? ok(undefined) : err({ kind: "refused", reason: error }));
+        ?.settle(error === undefined ? ok(value) : err({ kind: "refused", reason: error }));
     }
   }
 

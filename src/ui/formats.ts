@@ -7,7 +7,13 @@ export interface Formats {
   day(at: number): string;
   /** A day with its time. */
   moment(at: number): string;
+  /** A time of day. */
+  time(at: number): string;
+  /** An amount of data, in decimal units, such as “1.2 MB”. */
+  bytes(count: number): string;
 }
+
+const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte"] as const;
 
 const STEPS: readonly (readonly [unit: Intl.RelativeTimeFormatUnit, seconds: number])[] = [
   ["year", 31_536_000],
@@ -22,6 +28,7 @@ export function createFormats(locale: string, timeZone?: string): Formats {
   const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
   const zone = timeZone === undefined ? {} : { timeZone };
   const day = new Intl.DateTimeFormat(locale, { dateStyle: "medium", ...zone });
+  const time = new Intl.DateTimeFormat(locale, { timeStyle: "short", ...zone });
   const moment = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short", ...zone });
   return {
     relative(at, now) {
@@ -33,6 +40,24 @@ export function createFormats(locale: string, timeZone?: string): Formats {
     },
     day: (at) => day.format(at),
     moment: (at) => moment.format(at),
+    time: (at) => time.format(at),
+    bytes(count) {
+      let step = 0;
+      let value = count;
+      // Rounded first, so that 999,999 bytes are a megabyte and not a thousand kilobytes.
+      while (step < UNITS.length - 1 && Math.round(value) >= 1_000) {
+        value /= 1_000;
+        step += 1;
+      }
+      const maximumFractionDigits = step > 0 && value < 10 ? 1 : 0;
+      const unitDisplay = step === 0 ? "long" : "short";
+      return new Intl.NumberFormat(locale, {
+        style: "unit",
+        unit: UNITS[step] ?? "byte",
+        unitDisplay,
+        maximumFractionDigits,
+      }).format(value);
+    },
   };
 }
 

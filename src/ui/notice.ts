@@ -8,5 +8,12 @@ export interface NoticeText {
 }
 
 export function errorWords(error: CommandError): string {
-  return error.kind === "timeout" ? t("commandTimeout") : t("commandFailed", error.reason);
+  switch (error.kind) {
+    case "timeout":
+      return t("commandTimeout");
+    case "interrupted":
+      return t("commandInterrupted");
+    case "refused":
+      return t("commandFailed", error.reason);
+  }
 }

@@ -2,8 +2,15 @@
 import * as v from "valibot";
 
 const placeSchema = v.object({
-  tab: v.picklist(["channels", "sites", "network"]),
+  tab: v.picklist(["channels", "keys", "activity", "sites", "network"]),
   channel: v.nullable(v.object({ origin: v.string(), channelId: v.string() })),
+  /** The form that is open under Channels, and the one under Keys. */
+  channelForm: v.nullable(v.picklist(["create", "accept"])),
+  keyForm: v.nullable(v.picklist(["make", "import", "protect", "backup"])),
+  /** The key that is shown. */
+  key: v.nullable(v.string()),
+  /** What is typed and no secret, by field. Keys, invitations and passwords never come here. */
+  drafts: v.record(v.string(), v.string()),
   search: v.string(),
   /** The network form where it was edited and not saved. */
   network: v.nullable(
@@ -20,8 +27,28 @@ const placeSchema = v.object({
 export type PopupPlace = Readonly<v.InferOutput<typeof placeSchema>>;
 export type PopupTab = PopupPlace["tab"];
 
-export const TABS: readonly PopupTab[] = ["channels", "sites", "network"];
-export const FIRST_PLACE: PopupPlace = { tab: "channels", channel: null, search: "", network: null };
+export const TABS: readonly PopupTab[] = ["channels", "keys", "activity", "sites", "network"];
+export const FIRST_PLACE: PopupPlace = {
+  tab: "channels",
+  channel: null,
+  channelForm: null,
+  keyForm: null,
+  key: null,
+  drafts: {},
+  search: "",
+  network: null,
+};
+
+/** Fields whose text is kept while it is typed. */
+export type DraftField = "site" | "channelId" | "contentTopic" | "keyName" | "importName";
+
+/** What was typed, field by field. */
+export interface Drafts {
+  get(field: DraftField): string;
+  set(field: DraftField, text: string): void;
+  /** Forgets all of it: it was saved or given up. */
+  clear(): void;
+}
 
 /** The key in `storage.session`. */
 export const PLACE_KEY = "popupPlace";

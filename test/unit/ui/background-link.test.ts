@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { LIMITS } from "../../../src/limits.ts";
-import type { UiSnapshot } from "../../../src/ui/background-api.ts";
+import type { UiFullSnapshot } from "../../../src/ui/background-api.ts";
 import { BackgroundLink, type LinkView, type UiPort } from "../../../src/ui/background-link.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
 
-const SNAPSHOT: UiSnapshot = {
+const SNAPSHOT: UiFullSnapshot = {
   type: "snapshot",
   version: "1",
   network: {
@@ -15,6 +15,12 @@ const SNAPSHOT: UiSnapshot = {
   channels: [],
   sites: [],
   prompts: [],
+  vault: { state: "open", autoLockMinutes: null, welcomed: true },
+  keys: [],
+  details: [],
+  requests: [],
+  transfers: [],
+  budget: null,
 };
 
 class FakePort implements UiPort {
@@ -132,6 +138,30 @@ describe("BackgroundLink", () => {
     await clock.advance(LIMITS.ui.reconnectMs);
     port().say({ type: "answer", id: 1 });
     expect(await answer).toEqual({ ok: true, value: undefined });
+  });
+
+  it("hands a command's value over", async () => {
+    const made = link.command({ type: "makeKey", name: "Allotment" });
+    port().say({ type: "answer", id: 1, value: { keyId: "k1" } });
+    expect(await made).toEqual({ ok: true, value: { keyId: "k1" } });
+  });
+
+  it("never posts a command twice that would do something else the second time", async () => {
+    const made = link.command({ type: "makeKey", name: "Allotment" });
+    port().die();
+    expect(await made).toEqual({ ok: false, error: { kind: "interrupted" } });
+    await clock.advance(LIMITS.ui.reconnectMs);
+    expect(port().posted).toEqual([]);
+  });
+
+  it("posts such a command still if the dead port never took it", async () => {
+    port().closed = true;
+    const made = link.command({ type: "makeKey", name: "Allotment" });
+    port().die();
+    await clock.advance(LIMITS.ui.reconnectMs);
+    expect(port().posted).toHaveLength(1);
+    port().say({ type: "answer", id: 1, value: { keyId: "k1" } });
+    expect(await made).toEqual({ ok: true, value: { keyId: "k1" } });
   });
 
   it("gives up on an answer after its time", async () => {

@@ -96,6 +96,10 @@ describe("the popup's place", () => {
     const place: PopupPlace = {
       tab: "network",
       channel: { origin: "https://a.example", channelId: "garden" },
+      channelForm: "create",
+      keyForm: "import",
+      key: "k1",
+      drafts: { channelId: "half ty" },
       search: "gar",
       network: { preset: "custom", name: "half ty", clusterId: "4", shards: "", bootstrap: "/ip4" },
     };
@@ -109,12 +113,18 @@ describe("the popup's place", () => {
       }),
     );
     expect(parsePlace(undefined)).toEqual(FIRST_PLACE);
-    expect(parsePlace({ ...FIRST_PLACE, tab: "keys" })).toEqual(FIRST_PLACE);
+    expect(parsePlace({ ...FIRST_PLACE, tab: "settings" })).toEqual(FIRST_PLACE);
   });
 
   it("walks through its tabs by arrow keys, around the ends", () => {
-    expect(TABS.map((tab) => tabByKey(tab, "ArrowRight"))).toEqual(["sites", "network", "channels"]);
-    expect(TABS.map((tab) => tabByKey(tab, "ArrowLeft"))).toEqual(["network", "channels", "sites"]);
+    expect(TABS.map((tab) => tabByKey(tab, "ArrowRight"))).toEqual([
+      "keys",
+      "activity",
+      "sites",
+      "network",
+      "channels",
+    ]);
+    expect(TABS.map((tab) => tabByKey(tab, "ArrowLeft"))).toEqual(["network", "channels", "keys", "activity", "sites"]);
     expect(tabByKey("sites", "Home")).toBe("channels");
     expect(tabByKey("sites", "End")).toBe("network");
     expect(tabByKey("sites", "Tab")).toBeUndefined();

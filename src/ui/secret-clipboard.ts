@@ -1,0 +1,69 @@
+/** Copies a secret, and takes it out of the clipboard a minute later. */
+import { type Clock, systemClock } from "../common/clock.ts";
+import { LIMITS } from "../limits.ts";
+
+export interface SecretClipboardView {
+  /** `overdue`: it could not be cleared yet, as browsers let only the window in front write to the clipboard. */
+  readonly state: "empty" | "holding" | "overdue" | "cleared" | "failed";
+  /** Seconds until it is cleared, while holding. */
+  readonly seconds: number;
+}
+
+export class SecretClipboard {
+  readonly #write: (text: string) => Promise<void>;
+  readonly #clock: Clock;
+  readonly #subscribers = new Set<(view: SecretClipboardView) => void>();
+  #view: SecretClipboardView = { state: "empty", seconds: 0 };
+  #cancel: (() => void) | undefined;
+  #clearsAt = 0;
+
+  constructor(write: (text: string) => Promise<void>, clock: Clock = systemClock) {
+    this.#write = write;
+    this.#clock = clock;
+  }
+
+  /** The contract of a Svelte store. */
+  subscribe(run: (view: SecretClipboardView) => void): () => void {
+    this.#subscribers.add(run);
+    run(this.#view);
+    return () => this.#subscribers.delete(run);
+  }
+
+  async copy(secret: string): Promise<void> {
+    this.#cancel?.();
+    try {
+      await this.#write(secret);
+    } catch {
+      this.#show({ state: "failed", seconds: 0 });
+      return;
+    }
+    this.#clearsAt = this.#clock.now() + LIMITS.ui.clipboardMs;
+    await this.#tick();
+  }
+
+  /** To be called when the window comes to the front. */
+  async focused(): Promise<void> {
+    if (this.#view.state === "overdue") await this.#clear();
+  }
+
+  async #tick(): Promise<void> {
+    const left = this.#clearsAt - this.#clock.now();
+    if (left <= 0) return this.#clear();
+    this.#show({ state: "holding", seconds: Math.ceil(left / 1_000) });
+    this.#cancel = this.#clock.after(Math.min(left, 1_000), () => void this.#tick());
+  }
+
+  async #clear(): Promise<void> {
+    try {
+      await this.#write("");
+      this.#show({ state: "cleared", seconds: 0 });
+    } catch {
+      this.#show({ state: "overdue", seconds: 0 });
+    }
+  }
+
+  #show(view: SecretClipboardView): void {
+    this.#view = view;
+    for (const run of this.#subscribers) run(view);
+  }
+}

@@ -136,3 +136,13 @@ describe("requests of long ago", () => {
     expect(await alice.manager.closeChannel(KEY, "page")).toEqual(ok(undefined));
   });
 });
+
+describe("rows that belong to no channel", () => {
+  test("do not keep the others from starting", async () => {
+    const alice = await opened("alice");
+    const row = { messageId: "m", kind: "sync" };
+    await alice.storage.commit([{ table: "upkeep", key: [ORIGIN, "deleted", "r"], row }]);
+    await alice.restart();
+    expect(alice.manager.channels().map((channel) => channel.getChannelId())).toEqual(["room"]);
+  });
+});

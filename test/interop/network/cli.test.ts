@@ -49,7 +49,7 @@ describe("npm run network", () => {
     const first = await run("--port", "0", "--cluster", "7", "--shards", "2");
     expect(first.addresses).toHaveLength(2);
     for (const address of first.addresses)
-      expect(address).toMatch(/^\/ip4\/127\.0\.0\.1\/tcp\/\d+\/ws\/p2p\/12D3Koo\w+$/);
+      expect(address).toMatch(/^\/ip4\/127\.0\.0\.1\/tcp\/\d+\/ws\/p2p\/16Uiu2\w+$/);
     expect(first.words).toContain("cluster 7, 2 shards");
     const client = await RawClient.start({ metadata: { clusterId: 7, shards: [] } });
     const connection = await client.connect(first.addresses[0] ?? "");

@@ -9,9 +9,10 @@
  * `onReadyToSend` runs the last two, now or after a restart. `onMessageReceived` decrypts first and runs the rest in one
  * transaction. Source: LIP-173 (RELIABLE-CHANNEL-API).
  */
-import { type Bytes, equalBytes } from "../common/bytes.ts";
+import { type Bytes, EMPTY, equalBytes, ownBytes } from "../common/bytes.ts";
 import { err, ok, type Result, reasonOf } from "../common/result.ts";
-import type { Cipher, CipherContext } from "../encryption/cipher.ts";
+import { type Cipher, type CipherContext, encryptAll } from "../encryption/cipher.ts";
+import { InTurn } from "../encryption/in-turn.ts";
 import { LIMITS } from "../limits.ts";
 import type { QueuedMessage } from "../rate-limit/rate-limit-manager.ts";
 import type { SdsOutcome } from "../sds/outcome.ts";
@@ -60,6 +61,7 @@ const NOT_KEPT = "the message is no longer kept";
 /** What is told of a lost message. */
 type LostEvent = Pick<SdsOutcome["lost"][number], "messageId" | "senderId" | "reason">;
 
+const NO_CONTENT = { channelId: undefined, senderId: undefined, content: EMPTY };
 const CLOSED: ChannelError = { kind: "closed", message: "channel is closed" };
 
 export class ReliableChannel implements ChannelApi, ShellMember {
@@ -77,6 +79,8 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   readonly #cipherContext: CipherContext;
   readonly #search: MissingSearch;
   readonly #diagnostics = new Diagnostics();
+  readonly #outgoingInTurn = new InTurn();
+  readonly #incomingInTurn = new InTurn();
   #row: ChannelRow;
   #nextOutboxKey = 1;
   #subscribed = false;
@@ -156,16 +160,24 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     inTransaction?: InTransaction<Result<RequestId, ChannelError>>,
   ): Promise<Result<RequestId, ChannelError>> {
     const requestId = this.#shell.parts.chance.newId();
-    return this.#transact((now) => {
-      const accepted = this.#accept(requestId, payload, options, now);
-      inTransaction?.(accepted);
-      return accepted;
-    });
+    const accept = (encrypted: Result<readonly Bytes[] | undefined, ChannelError>) =>
+      this.#transact((now) => {
+        const accepted = encrypted.ok ? this.#accept(requestId, payload, encrypted.value, options, now) : encrypted;
+        inTransaction?.(accepted);
+        return accepted;
+      });
+    if (this.#row.placement === "envelope") return accept(ok(undefined));
+    // One after the other, or a short message would overtake a long one that is still being encrypted.
+    return this.#outgoingInTurn.take(
+      async () => ok(await this.#encryptContents(payload)),
+      (encrypted) => accept(encrypted.ok ? encrypted.value : err(encryptionFailed(encrypted.error))),
+    );
   }
 
   #accept(
     requestId: RequestId,
     payload: Bytes,
+    encrypted: readonly Bytes[] | undefined,
     { ephemeral = false, idempotencyKey }: ChannelSendOptions,
     now: number,
   ): Result<RequestId, ChannelError> {
@@ -176,7 +188,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     const exceeded = this.#exceeded(payload.length);
     if (exceeded) return err(exceeded);
 
-    const segments = this.#segment(payload);
+    const segments = encrypted === undefined ? this.#segment(payload) : ok(encrypted);
     if (!segments.ok) return segments;
     const last = segments.value.length - 1;
     const messageIds = segments.value.map((segment, index) => {
@@ -196,6 +208,18 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     });
     this.#touch(now);
     return ok(requestId);
+  }
+
+  /**
+   * With placement `content`: the segments, each encrypted. All of them before any is wrapped, so that a cipher that fails
+   * at the last one leaves nothing behind.
+   */
+  async #encryptContents(payload: Bytes): Promise<Result<readonly Bytes[] | undefined, ChannelError>> {
+    if (payload.length === 0) return ok(undefined);
+    const segments = this.#segment(payload);
+    if (!segments.ok) return segments;
+    const encrypted = await encryptAll(this.#cipher, segments.value, this.#cipherContext);
+    return encrypted.ok ? encrypted : err(encryptionFailed(encrypted.error));
   }
 
   #segment(payload: Bytes): Result<readonly Bytes[], ChannelError> {
@@ -283,7 +307,8 @@ export class ReliableChannel implements ChannelApi, ShellMember {
 
   async #encryptAndDispatch(item: OutboxRow, wire: Bytes): Promise<Result<MessagingRequestId>> {
     try {
-      const encrypted = await this.#cipher.encrypt(wire, this.#cipherContext);
+      const encrypted =
+        this.#row.placement === "envelope" ? await this.#cipher.encrypt(wire, this.#cipherContext) : ok(wire);
       if (!encrypted.ok) return err(`encryption failed: ${encrypted.error}`);
       const envelope: MessageEnvelope = {
         contentTopic: this.#row.contentTopic,
@@ -356,18 +381,43 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   async onMessageReceived(message: ReceivedMessage): Promise<Unread | undefined> {
     if (!this.isOpen) return undefined;
     if (!equalBytes(message.meta, this.#profile.marker)) return "otherMarker";
+    if (this.#row.placement === "content") return this.#onContentReceived(message);
     const decrypted = await this.#cipher.decrypt(message.payload, this.#cipherContext);
     if (!decrypted.ok) return "undecryptable";
-    const outcome = await this.#takeIn(message, decrypted.value);
+    return this.#onPlaintext(message, decrypted.value);
+  }
+
+  /**
+   * With placement `content` the cipher comes after the routing: it sees nothing of other channels, of our own messages
+   * and of syncs. Messages are taken in in the order of their arrival, however long each takes to decrypt.
+   */
+  #onContentReceived(message: ReceivedMessage): Promise<Unread | undefined> {
+    const decoded = this.#profile.layout.decode(message.payload);
+    const { channelId, senderId, content } = decoded.ok ? decoded.value : NO_CONTENT;
+    const isForUs = channelId === this.key.channelId && senderId !== this.#row.senderId && content.length > 0;
+    const decrypt = () => this.#cipher.decrypt(ownBytes(content), this.#cipherContext);
+    return this.#incomingInTurn.take(
+      async (): Promise<Result<Result<Bytes> | undefined>> => ok(isForUs ? await decrypt() : undefined),
+      (decrypted) => this.#onPlaintext(message, message.payload, decrypted.ok ? decrypted.value : decrypted),
+    );
+  }
+
+  /** `content`: the plaintext of what the SDS message carries, or why there is none, where it was encrypted by itself. */
+  async #onPlaintext(message: ReceivedMessage, plaintext: Bytes, content?: Result<Bytes>): Promise<Unread | undefined> {
+    const outcome = await this.#takeIn(message, plaintext, content);
     if (outcome === undefined || outcome === "unreadable") return outcome;
     if (outcome.missing.length > 0) this.#search.look();
     if (outcome.dropped === "foreign channel") return "otherChannel";
     if (outcome.dropped !== "undecodable") return undefined;
-    return isOtherLayout(this.#profile, decrypted.value) ? "otherLayout" : "unreadable";
+    return isOtherLayout(this.#profile, plaintext) ? "otherLayout" : "unreadable";
   }
 
   /** SDS → Reassemble → Emit, in one transaction; `undefined` where the channel was closed while the cipher was at work. */
-  async #takeIn(message: ReceivedMessage, plaintext: Bytes): Promise<SdsOutcome | "unreadable" | undefined> {
+  async #takeIn(
+    message: ReceivedMessage,
+    plaintext: Bytes,
+    content: Result<Bytes> | undefined,
+  ): Promise<SdsOutcome | "unreadable" | undefined> {
     try {
       return await this.#transact((now) => {
         if (!this.isOpen) return undefined;
@@ -377,7 +427,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
           ephemeral: message.ephemeral,
           random: this.#shell.parts.chance.random(),
         });
-        this.#apply(outcome, now);
+        this.#apply(content === undefined ? outcome : this.#withContent(outcome, content), now);
         return outcome;
       });
     } catch (thrown) {
@@ -385,6 +435,20 @@ export class ReliableChannel implements ChannelApi, ShellMember {
       // The core choked, and would again whenever the message is fetched: nothing behind it would ever arrive.
       return "unreadable";
     }
+  }
+
+  /** SDS knows the ciphertext; what is reassembled is its plaintext. Where there is none, the message is lost for us. */
+  #withContent({ arrived, ...outcome }: SdsOutcome, content: Result<Bytes>): SdsOutcome {
+    if (arrived === undefined) return outcome;
+    if (content.ok) return { ...outcome, arrived: { ...arrived, content: content.value } };
+    const { messageId, senderId } = arrived;
+    this.#append({
+      type: "reliable:message:lost",
+      messageId,
+      senderId,
+      reason: `decryption failed: ${content.error}`,
+    });
+    return outcome;
   }
 
   /** No open channel on its topic made anything of a message. */
@@ -597,6 +661,10 @@ export class ReliableChannel implements ChannelApi, ShellMember {
       members: this.#sds.members(),
     };
   }
+}
+
+function encryptionFailed(reason: string): ChannelError {
+  return { kind: "encryption-failed", message: `encryption failed: ${reason}` };
 }
 
 function first<T>(items: IterableIterator<T>): T | undefined {

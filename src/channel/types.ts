@@ -44,6 +44,7 @@ export type ChannelErrorKind =
   | "limit"
   | "unsupported"
   | "key-required"
+  | "encryption-failed"
   | "locked"
   | "invalid";
 

@@ -1,7 +1,8 @@
 /** Channels with the cipher `key`: who can read what, and what becomes of a channel when its key changes. */
 import { beforeEach, describe, expect, test } from "vitest";
 import type { CipherFor } from "../../../src/channel/reliable-channel-manager.ts";
-import { ok } from "../../../src/common/result.ts";
+import { err, ok } from "../../../src/common/result.ts";
+import type { Cipher, Placement } from "../../../src/encryption/cipher.ts";
 import { type ChannelKeys, KeyCipher } from "../../../src/encryption/key-cipher.ts";
 import { none } from "../../../src/encryption/none.ts";
 import { nimLayout } from "../../../src/sds/nim-layout.ts";
@@ -33,14 +34,19 @@ beforeEach(() => {
   network = new FakeNetwork(clock);
 });
 
-async function member(name: string, keyId: string): Promise<Peer> {
-  const peer = await Peer.start(name, network, { cipherFor });
+async function member(
+  name: string,
+  keyId: string,
+  options: { readonly placement?: Placement; readonly cipherFor?: CipherFor } = {},
+): Promise<Peer> {
+  const peer = await Peer.start(name, network, { cipherFor: options.cipherFor ?? cipherFor });
   const created = await peer.manager.createReliableChannel({
     ...KEY,
     contentTopic: TOPIC,
     senderId: name,
     encryption: "key",
     keyId,
+    placement: options.placement ?? "envelope",
   });
   expect(created.ok).toBe(true);
   await network.settle();
@@ -123,6 +129,132 @@ describe("a channel with a key", () => {
       error: { kind: "unsupported" },
     });
     expect(alice.manager.channelExists(KEY)).toBe(false);
+  });
+});
+
+describe("with placement content", () => {
+  const placement = "content" as const;
+
+  /** A cipher that counts what it is given, and does as `encrypt` and `decrypt` say. */
+  function watched(hooks: Partial<Pick<Cipher, "encrypt" | "decrypt">> = {}) {
+    const seen = { encrypted: [] as Uint8Array[], decrypted: [] as Uint8Array[] };
+    const cipher = (...parts: Parameters<CipherFor>): Cipher | undefined => {
+      const real = cipherFor(...parts);
+      return (
+        real && {
+          async encrypt(plaintext, context) {
+            seen.encrypted.push(plaintext);
+            return (hooks.encrypt ?? real.encrypt.bind(real))(plaintext, context);
+          },
+          async decrypt(ciphertext, context) {
+            seen.decrypted.push(ciphertext);
+            return (hooks.decrypt ?? real.decrypt.bind(real))(ciphertext, context);
+          },
+        }
+      );
+    };
+    return { seen, cipherFor: cipher };
+  }
+
+  async function pass(ms: number): Promise<void> {
+    for (let left = ms; left > 0; left -= 250) {
+      await clock.advance(250);
+      await network.settle();
+    }
+  }
+
+  test("N02 N05 the cipher gets the segment once; the wire shows its output inside a readable SDS message", async () => {
+    const { seen, cipherFor } = watched();
+    const [alice, bob] = [
+      await member("alice", "red", { placement, cipherFor }),
+      await member("bob", "red", { placement }),
+    ];
+    const id = await alice.send("inside");
+    await pass(5_000);
+    expect(await bob.received()).toEqual(["inside"]);
+    expect(await alice.outcomes(id)).toEqual(["sent", "delivered"]);
+    expect(seen.encrypted).toHaveLength(1);
+    const decoded = nimLayout.decode(network.stored[0]?.payload ?? new Uint8Array(0));
+    expect(decoded.ok && decoded.value.channelId).toBe("room");
+    expect(decoded.ok && new TextDecoder().decode(decoded.value.content)).not.toContain("inside");
+  });
+
+  test("N03 N09 if any segment cannot be encrypted, send says why and nothing reaches the wire", async () => {
+    let calls = 0;
+    const encrypt: Cipher["encrypt"] = async (plaintext) => (++calls === 3 ? err("no key today") : ok(plaintext));
+    const alice = await member("alice", "red", { placement, cipherFor: watched({ encrypt }).cipherFor });
+    const sent = await alice.channel().send(new Uint8Array(300_000).fill(1));
+    await network.settle();
+    expect(sent).toMatchObject({ ok: false, error: { message: expect.stringContaining("no key today") } });
+    expect(network.stored).toEqual([]);
+    expect(alice.storage.count("sdsOutgoing")).toBe(0);
+  });
+
+  test("N06 with another key there is no received event, but a loss that says why", async () => {
+    const [alice, mallory] = [
+      await member("alice", "red", { placement }),
+      await member("mallory", "blue", { placement }),
+    ];
+    await alice.send("secret");
+    await network.settle();
+    expect(await mallory.log()).toMatchObject([
+      { type: "reliable:message:lost", senderId: "alice", reason: expect.stringContaining("decryption failed") },
+    ]);
+  });
+
+  test("N07 the cipher of another channel on the topic, and the sender's own, are not asked", async () => {
+    const [mine, others] = [watched(), watched()];
+    const alice = await member("alice", "red", { placement, cipherFor: mine.cipherFor });
+    const bob = await Peer.start("bob", network, { cipherFor: others.cipherFor });
+    await bob.manager.createReliableChannel({
+      origin: ORIGIN,
+      channelId: "another",
+      contentTopic: TOPIC,
+      encryption: "key",
+      keyId: "red",
+      placement,
+    });
+    await network.settle();
+    await alice.send("not for you");
+    await network.settle();
+    expect([others.seen.decrypted, mine.seen.decrypted]).toEqual([[], []]);
+    expect(await bob.log("another")).toEqual([]);
+  });
+
+  test("N08 a message does not overtake one that is still being decrypted", async () => {
+    const gates: (() => void)[] = [];
+    const decrypt: Cipher["decrypt"] = async (ciphertext) => {
+      if (gates.length === 0) await new Promise<void>((resolve) => gates.push(resolve));
+      return ok(ciphertext);
+    };
+    const encrypt: Cipher["encrypt"] = async (plaintext) => ok(plaintext);
+    const alice = await member("alice", "red", { placement, cipherFor: watched({ encrypt }).cipherFor });
+    await alice.send("first");
+    await alice.send("second");
+    await network.settle();
+    const captured = network.stored.splice(0);
+    const bob = await member("bob", "red", { placement, cipherFor: watched({ decrypt }).cipherFor });
+    const taken = captured.map((message) => bob.channel().onMessageReceived(message));
+    await clock.settle();
+    expect(await bob.received()).toEqual([]);
+    gates[0]?.();
+    await Promise.all(taken);
+    expect(await bob.received()).toEqual(["first", "second"]);
+  });
+
+  test("N10 a retransmission is the same bytes, without the cipher", async () => {
+    const { seen, cipherFor } = watched();
+    const alice = await member("alice", "red", { placement, cipherFor });
+    await alice.send("again");
+    await pass(7_000);
+    const contents = alice.messaging.sent.filter(({ payload }) => {
+      const decoded = nimLayout.decode(payload);
+      return decoded.ok && decoded.value.content.length > 0;
+    });
+    expect(contents.length).toBeGreaterThan(1);
+    expect(contents[1]?.payload).toEqual(contents[0]?.payload);
+    expect(contents[1]?.ephemeral).toBe(true);
+    expect(seen.encrypted).toHaveLength(1);
   });
 });
 

@@ -100,9 +100,9 @@ export interface MessagingClient {
   subscribe(contentTopic: string): Promise<void>;
   unsubscribe(contentTopic: string): Promise<void>;
   /**
-   * Looks in the stores for messages of a subscribed topic; what was not received before comes through the listener as
-   * `received`. Resolves when the search is over, whatever it found. Nothing of it is durable: whoever still misses
-   * something asks again.
+   * Looks in the stores for messages of a subscribed topic. What is found by hash comes through the listener as `received`,
+   * also where it did before; of a time, what did not yet. Resolves when the search is over, whatever it found. Nothing of
+   * it is durable: whoever still misses something asks again.
    */
   retrieve(contentTopic: string, wanted: Wanted): Promise<void>;
   connectionStatus(): ConnectionStatus;

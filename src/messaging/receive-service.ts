@@ -261,7 +261,10 @@ export class ReceiveService {
     };
   }
 
-  /** One store is asked after the other, until everything was found or none is left. */
+  /**
+   * One store is asked after the other, until everything was found or none is left. What is asked for by hash is told
+   * again: when it was received first, there may have been no channel that could read it.
+   */
   async retrieve(contentTopic: string, wanted: Wanted): Promise<void> {
     const topic = this.#topics.get(contentTopic);
     if (!this.#running || !topic) return;
@@ -271,13 +274,20 @@ export class ReceiveService {
       const source = this.#source(store, topic);
       const looked =
         "hashes" in wanted
-          ? await fetchByHash(source, hashes)
+          ? await fetchByHash({ ...source, ...this.#anew(topic) }, hashes)
           : await catchUp({ ...source, progress: async () => {} }, wanted.from, wanted.to);
       if (!looked.ok && looked.error === "store") this.#storeHealth.failed(store, this.#clock.now());
       if (looked.ok) hashes = looked.value ?? [];
       if (looked.ok && hashes.length === 0) return;
       if (!this.#running || this.#topics.get(contentTopic) !== topic) return;
     }
+  }
+
+  #anew(topic: Topic): Pick<CatchUp, "known" | "take"> {
+    return {
+      known: async () => false,
+      take: async (hash, message) => (await this.#take(topic, hash, message)) === "handled",
+    };
   }
 
   async #progress(contentTopic: string, at: number): Promise<void> {

@@ -146,7 +146,11 @@ export class FakeMessaging implements MessagingClient {
     const isWanted = ({ messageHash, timestamp }: ReceivedMessage) =>
       "hashes" in wanted ? wanted.hashes.includes(messageHash) : timestamp >= wanted.from && timestamp <= wanted.to;
     const found = this.network.stored.filter((message) => message.contentTopic === contentTopic && isWanted(message));
-    for (const message of found) this.push(message);
+    for (const message of found) {
+      // What is asked for by hash is told again.
+      if ("hashes" in wanted) this.#inbox.push(message);
+      else this.push(message);
+    }
   }
 
   connectionStatus(): ConnectionStatus {

@@ -64,6 +64,18 @@ describe("calls of a page", () => {
     expect(world.window).toMatchObject({ opened: 1, open: false });
   });
 
+  test.each(["logos", "logos-raw", "waku-sdk"] as const)("profile %s reaches prompt and channel", async (profile) => {
+    const world = new World();
+    const page = world.page();
+    const creating = page.provider.createReliableChannel({ ...PLAIN, profile });
+    await world.clock.settle();
+    const { permissions, manager } = await world.worker();
+    expect(permissions.prompts()).toMatchObject([{ channel: { channelId: "room", profile } }]);
+    await world.answer("once");
+    await creating;
+    expect(manager.channels().map((channel) => channel.summary().profile)).toEqual([profile]);
+  });
+
   test("the same channelId again attaches to the same channel, with other parameters it is InvalidParams", async () => {
     const { page, channel } = await opened();
     expect(await page.provider.createReliableChannel(PLAIN)).toBe(channel);

@@ -102,6 +102,19 @@ describe("rate limit", () => {
     expect(idsOf(manager.release(0).ready)).toEqual(idsOf([a[0] ?? b, b, a[1] ?? b, a[2] ?? b, sync]));
   });
 
+  test("of a channel's syncs that wait, only the newest is sent", () => {
+    const { manager } = setUp(limited(10));
+    const sync = { owner: { kind: "sync" } } as const;
+    const [stale, other, segment, newest] = [
+      message(sync),
+      message({ ...sync, channelId: "other" }),
+      message(),
+      message(sync),
+    ];
+    for (const each of [stale, other, segment, newest]) manager.enqueueToSend(each);
+    expect(idsOf(manager.release(0).ready)).toEqual(idsOf([segment, other, newest]));
+  });
+
   test("M19 an ephemeral message that waited a minute is refused; others wait for ever", () => {
     const { manager } = setUp(limited(0));
     const ephemeral = message({ ephemeral: true });

@@ -7,6 +7,7 @@
 import * as v from "valibot";
 import type { Storage } from "../channel/ports.ts";
 import type { Clock } from "../common/clock.ts";
+import { ok } from "../common/result.ts";
 import type { Journal } from "../common/table.ts";
 import { ColdTable } from "../common/table.ts";
 import type { Transactor } from "../common/transactor.ts";
@@ -16,6 +17,8 @@ import { ErrorCode } from "./provider-api.ts";
 
 const TABLE = "callResults";
 const DAY_MS = 86_400_000;
+/** Follows the call's own id, which a page cannot choose so: it is a UUID. */
+const CHOSEN_KEY = " key";
 /** Rows looked at in one step of a sweep. */
 const SWEEP_PAGE = 256;
 
@@ -80,6 +83,18 @@ export class CallResults {
       if (parsed.success) return parsed.output.ok ? { ok: true, value: parsed.output.value } : parsed.output;
     }
     return undefined;
+  }
+
+  /** Inside the transaction of the person's answer: the stored id of the key that they chose; `undefined` for none. */
+  putChosenKey(origin: string, callId: string, keyId: string | undefined): void {
+    this.put(origin, callId + CHOSEN_KEY, ok(keyId));
+  }
+
+  /** What the person chose for the call in an earlier life of the worker; `undefined` if they were not asked. */
+  async findChosenKey(origin: string, callId: string): Promise<{ readonly keyId?: string } | undefined> {
+    const found = await this.find(origin, callId + CHOSEN_KEY);
+    if (!found?.ok) return undefined;
+    return typeof found.value === "string" ? { keyId: found.value } : {};
   }
 
   /** Forgets what is older than `LIMITS.keptResultsMs`. Keys begin with the day, so this looks at nothing younger. */

@@ -61,6 +61,21 @@ const CHANNEL_ERRORS: Readonly<Record<ChannelErrorKind, Mapping>> = {
     advice: "Wait until pending requests are done, or close channels; quota() tells this site's share.",
   },
   unsupported: { code: ErrorCode.Unsupported, retryable: false, advice: "This version cannot do it." },
+  "key-required": {
+    code: ErrorCode.KeyRequired,
+    retryable: false,
+    advice: "Call createReliableChannel again from a click, and let the person choose a key.",
+  },
+  "encryption-failed": {
+    code: ErrorCode.Internal,
+    retryable: false,
+    advice: "Nothing was sent, and nothing ever is in plain text: look at the channel's key in the extension's popup.",
+  },
+  locked: {
+    code: ErrorCode.Locked,
+    retryable: true,
+    advice: "Call connect() from a click, and let the person unlock it.",
+  },
   invalid: { code: ErrorCode.InvalidParams, retryable: false, advice: "Correct the parameters." },
 };
 
@@ -84,6 +99,17 @@ export const userRejected = (): Failure =>
 
 export const notFound = (channelId: string): Failure =>
   fromChannelError({ kind: "unknown-channel", message: `unknown channel: ${channelId}` });
+
+export const locked = (): Failure => fromChannelError({ kind: "locked", message: "The extension is locked" });
+
+export const keyRequired = (): Failure =>
+  fromChannelError({ kind: "key-required", message: "No key was chosen for this encrypted channel" });
+
+export const unknownKey = (): Failure =>
+  fail(
+    ErrorCode.NotFound,
+    "This site has no such key. Leave encryption.keyId out, and the person chooses one in the prompt.",
+  );
 
 export const internal = (): Failure =>
   fail(ErrorCode.Internal, "The extension failed to do this. Try again; if it stays, reload the page.", {

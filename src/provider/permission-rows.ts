@@ -39,6 +39,8 @@ const prompt = v.object({
       profile: v.picklist(["logos", "logos-raw", "waku-sdk"]),
     }),
   ),
+  /** The answer names a key for the channel. */
+  keyChoice: v.exactOptional(v.object({ suggested: v.exactOptional(v.string()) })),
   /** The calls that wait for the answer. */
   callIds: v.array(v.string()),
 });

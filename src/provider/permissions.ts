@@ -5,6 +5,9 @@
  * answer to the open prompt and brings the window to the front; only a call that asks for more than the prompt shows is
  * refused with `AlreadyPending`. Prompts are rows: a prompt outlives the worker that opened it, and its answer is kept
  * for the calls that will be sent again.
+ *
+ * A prompt for a new encrypted channel asks for its key too, also where the site is allowed already. While the vault is
+ * locked, the window shows how to unlock it, and calls wait for that as they do for an answer.
  */
 
 import type { Storage } from "../channel/ports.ts";
@@ -16,10 +19,12 @@ import type { Journal } from "../common/table.ts";
 import { Table } from "../common/table.ts";
 import type { Transactor } from "../common/transactor.ts";
 import { LIMITS } from "../limits.ts";
-import type { PromptDecision, UiPrompt, UiSite } from "../ui/background-api.ts";
+import type { PromptDecision, UiKeyChoice, UiPrompt, UiSite } from "../ui/background-api.ts";
 import type { CallResults } from "./call-results.ts";
 import type { Failure, Outcome } from "./failures.ts";
-import { blocked, fail, internal, unauthorized, userRejected } from "./failures.ts";
+import { blocked, fail, internal, keyRequired, locked, unauthorized, userRejected } from "./failures.ts";
+import { type ChoosableKeys, carryOut } from "./key-choice.ts";
+import { NEVER_LOCKED, NO_KEYS } from "./no-keys.ts";
 import type { PromptRow, SiteGrant, SiteRow } from "./permission-rows.ts";
 import { readPrompts, readSites } from "./permission-rows.ts";
 import type { Grant, Scope } from "./provider-api.ts";
@@ -52,7 +57,22 @@ export interface Ask {
     readonly encryption: EncryptionMode;
     readonly profile: Profile;
   };
+  /** The channel needs a key of the person's choice; `suggested` is the stored id of the one that is offered first. */
+  readonly keyChoice?: { readonly suggested?: string };
   readonly onlyIfTrusted?: boolean;
+}
+
+/** What the person allowed. */
+export interface Allowed {
+  /** The stored id of the key that they chose, where there was a choice and they did. */
+  readonly keyId?: string;
+}
+
+/** Whether keys and content can be had. The vault is one. */
+export interface LockView {
+  readonly locked: boolean;
+  /** Called after every change. Returns what ends it. */
+  listen(listener: () => void): () => void;
 }
 
 export interface PermissionParts {
@@ -62,21 +82,27 @@ export interface PermissionParts {
   readonly clock: Clock;
   readonly results: CallResults;
   readonly window: PromptWindow;
+  readonly keys?: ChoosableKeys;
+  readonly vault?: LockView;
   /** Identifies the running browser session; see `browser-session.ts`. */
   readonly browserSession: string;
   newId(): string;
 }
 
-type Waiter = (outcome: Outcome<void>) => void;
+type Waiter = (outcome: Outcome<Allowed>) => void;
 
 const UNKNOWN_SITE: SiteRow = { refusals: [] };
 
 export class Permissions {
-  readonly #parts: PermissionParts;
+  readonly #parts: PermissionParts & { readonly keys: ChoosableKeys; readonly vault: LockView };
   readonly #sites: Table<string, SiteRow>;
   readonly #prompts: Table<string, PromptRow>;
   /** By prompt, then by call: who waits in this life of the worker. */
-  readonly #waiters = new Map<string, Map<string, Set<Waiter>>>();
+  readonly #waiters: Waiters = new Map();
+  /** By origin, then by call: who waits for the vault to be unlocked, and for nothing else. */
+  readonly #waitForUnlock: Waiters = new Map();
+  /** Prompts whose answer is being carried out. */
+  readonly #answering = new Set<string>();
   readonly #listeners = new Set<(origin: string) => void>();
 
   /** Reads what is stored. `resume` follows. */
@@ -86,11 +112,12 @@ export class Permissions {
   }
 
   private constructor(parts: PermissionParts, sites: [string, SiteRow][], prompts: [string, PromptRow][]) {
-    this.#parts = parts;
+    this.#parts = { keys: NO_KEYS, vault: NEVER_LOCKED, ...parts };
     this.#sites = new Table("grants", parts.journal, [], sites);
     this.#prompts = new Table("prompts", parts.journal, [], prompts);
     // What cannot be stored is asked and answered again by the next life of the background.
     parts.window.onClosed(() => void this.#refuseAll().catch(() => {}));
+    this.#parts.vault.listen(() => void this.#unlocked().catch(() => {}));
   }
 
   /** Settles prompts that nobody can answer any more: their window is gone, with its browser or with an earlier worker. */
@@ -132,12 +159,17 @@ export class Permissions {
   }
 
   /** Resolves when the person allowed it, now or before. Asks them where needed. */
-  async request(origin: string, callId: string, ask: Ask): Promise<Outcome<void>> {
+  async request(origin: string, callId: string, ask: Ask): Promise<Outcome<Allowed>> {
     const site = this.#site(origin);
     if (site.blockedSince !== undefined) return blocked();
     const grant = this.#grant(origin);
-    if (grant && covers(grant, ask)) return ok(undefined);
-    if (ask.onlyIfTrusted) return unauthorized("This site is not connected, and onlyIfTrusted forbids asking.");
+    const granted = grant !== undefined && covers(grant, ask);
+    const isLocked = this.#parts.vault.locked;
+    if (granted && !isLocked && !ask.keyChoice) return ok({});
+    if (ask.onlyIfTrusted) {
+      if (!granted) return unauthorized("This site is not connected, and onlyIfTrusted forbids asking.");
+      return isLocked ? locked() : keyRequired();
+    }
     const pause = (site.pausedUntil ?? 0) - this.#parts.clock.now();
     if (pause > 0) {
       return fail(
@@ -146,12 +178,18 @@ export class Permissions {
         { retryable: true, data: { retryAfterMs: pause } },
       );
     }
+    if (granted && !ask.keyChoice) return this.#askToUnlock(origin, callId);
     const open = this.#promptOf(origin);
     return open ? this.#join(open, callId, ask) : this.#ask(origin, callId, ask);
   }
 
   /** The page no longer waits for this call. A prompt that nobody waits for any more goes away. */
   async withdraw(origin: string, callId: string): Promise<void> {
+    if (this.#waitForUnlock.get(origin)?.has(callId)) {
+      settle(this.#waitForUnlock, origin, userRejected(), [callId]);
+      await this.#closeIfDone();
+      return;
+    }
     const prompt = this.#promptOf(origin);
     if (!prompt?.callIds.includes(callId)) return;
     const callIds = prompt.callIds.filter((id) => id !== callId);
@@ -160,27 +198,73 @@ export class Permissions {
       else this.#prompts.delete(prompt.id);
     });
     // Whoever else holds the call, such as the page before it came back, is not left waiting.
-    this.#settle(prompt.id, userRejected(), [callId]);
+    settle(this.#waiters, prompt.id, userRejected(), [callId]);
     this.#changed(origin);
     await this.#closeIfDone();
   }
 
-  /** The person's answer; an error in words if the prompt is no longer open. */
-  async answer(promptId: string, decision: PromptDecision): Promise<Result<void>> {
-    const { transactor, clock, results } = this.#parts;
-    const prompt = this.#prompts.get(promptId);
-    if (!prompt) return err("This request is no longer open: the site has to ask again.");
-    const { origin } = prompt;
-    const refused = decision === "reject" || decision === "block";
-    await transactor.run(() => {
-      const site = this.#site(origin);
-      this.#prompts.delete(promptId);
-      this.#sites.put(origin, decided(site, this.#grant(origin), prompt, decision, clock.now(), this.#parts));
+  /**
+   * The person's answer, with the key where the prompt asks for one. An error in words if the prompt is no longer open,
+   * or if something is the matter with the key; the prompt then stays.
+   */
+  async answer(promptId: string, decision: PromptDecision, key?: UiKeyChoice): Promise<Result<void>> {
+    if (!this.#prompts.has(promptId)) return NO_LONGER_OPEN;
+    if (decision === "reject" || decision === "block") return this.#refuse(promptId, decision);
+    if (this.#parts.vault.locked) return err("The extension is locked: unlock it first.");
+    if (this.#answering.has(promptId)) return err("This request is being answered.");
+    this.#answering.add(promptId);
+    try {
+      return await this.#allow(promptId, decision, key);
+    } finally {
+      this.#answering.delete(promptId);
+    }
+  }
+
+  async #refuse(promptId: string, decision: "reject" | "block"): Promise<Result<void>> {
+    const { transactor, results } = this.#parts;
+    const prompt = await transactor.run(() => {
+      const open = this.#prompts.get(promptId);
+      if (!open) return undefined;
+      this.#decide(open, decision);
       // Kept for calls that are sent again after a restart: the same call gets the same no.
-      if (refused) for (const callId of prompt.callIds) results.put(origin, callId, userRejected());
+      for (const callId of open.callIds) results.put(open.origin, callId, userRejected());
+      return open;
     });
-    this.#settle(promptId, refused ? userRejected() : ok(undefined));
-    this.#changed(origin);
+    return this.#answered(prompt, userRejected());
+  }
+
+  async #allow(promptId: string, decision: "always" | "once", key: UiKeyChoice | undefined): Promise<Result<void>> {
+    const { transactor, results, keys } = this.#parts;
+    const chosen =
+      key && this.#prompts.get(promptId)?.keyChoice !== undefined ? await carryOut(keys, key) : ok(undefined);
+    if (!chosen.ok) return chosen;
+    const allowed = await transactor.run((): Result<PromptRow | undefined> => {
+      // Read again: calls may have joined, and the page may have gone, while the key was made.
+      const open = this.#prompts.get(promptId);
+      if (!open) return ok(undefined);
+      const bound = chosen.value?.bind(open.origin) ?? ok(undefined);
+      if (!bound.ok) return bound;
+      this.#decide(open, decision);
+      if (open.keyChoice) {
+        for (const callId of open.callIds) results.putChosenKey(open.origin, callId, chosen.value?.keyId);
+      }
+      return ok(open);
+    });
+    if (!allowed.ok) return allowed;
+    return this.#answered(allowed.value, ok(chosen.value ? { keyId: chosen.value.keyId } : {}));
+  }
+
+  #decide(prompt: PromptRow, decision: PromptDecision): void {
+    const { origin, id } = prompt;
+    const now = this.#parts.clock.now();
+    this.#prompts.delete(id);
+    this.#sites.put(origin, decided(this.#site(origin), this.#grant(origin), prompt, decision, now, this.#parts));
+  }
+
+  async #answered(prompt: PromptRow | undefined, outcome: Outcome<Allowed>): Promise<Result<void>> {
+    if (!prompt) return NO_LONGER_OPEN;
+    settle(this.#waiters, prompt.id, outcome);
+    this.#changed(prompt.origin);
     await this.#closeIfDone();
     return ok(undefined);
   }
@@ -199,7 +283,9 @@ export class Permissions {
   prompts(): readonly UiPrompt[] {
     return [...this.#prompts.values()]
       .sort((a, b) => a.requestedAt - b.requestedAt)
-      .map(({ id, origin, requestedAt, channel }) => ({ id, origin, requestedAt, ...(channel && { channel }) }));
+      .map(({ id, origin, requestedAt, channel, keyChoice }) => {
+        return { id, origin, requestedAt, ...(channel && { channel }), ...(keyChoice && { keyChoice }) };
+      });
   }
 
   /** Sites with a grant and sites that are blocked, for good or for the pause after refusals; without their channels. */
@@ -233,9 +319,23 @@ export class Permissions {
     return undefined;
   }
 
-  async #ask(origin: string, callId: string, ask: Ask): Promise<Outcome<void>> {
+  /** Only the vault stands between the site and what it may do. */
+  async #askToUnlock(origin: string, callId: string): Promise<Outcome<Allowed>> {
+    const unlocked = wait(this.#waitForUnlock, origin, callId);
+    await this.#parts.window.open().catch(() => settle(this.#waitForUnlock, origin, internal(), [callId]));
+    return unlocked;
+  }
+
+  /** The window may show prompts next, or has nothing to show any more. */
+  async #unlocked(): Promise<void> {
+    if (this.#parts.vault.locked || this.#waitForUnlock.size === 0) return;
+    for (const origin of [...this.#waitForUnlock.keys()]) settle(this.#waitForUnlock, origin, ok({}));
+    await this.#closeIfDone();
+  }
+
+  async #ask(origin: string, callId: string, ask: Ask): Promise<Outcome<Allowed>> {
     const { transactor, clock, window, newId } = this.#parts;
-    const { scopes, contentTopics, channel } = ask;
+    const { scopes, contentTopics, channel, keyChoice } = ask;
     const prompt: PromptRow = {
       id: newId(),
       origin,
@@ -243,24 +343,28 @@ export class Permissions {
       scopes: [...scopes],
       ...(contentTopics && { contentTopics: [...contentTopics] }),
       ...(channel && { channel }),
+      ...(keyChoice && { keyChoice }),
       callIds: [callId],
     };
-    const answered = this.#wait(prompt.id, callId);
+    const answered = wait(this.#waiters, prompt.id, callId);
     await transactor.run(() => this.#prompts.put(prompt.id, prompt));
     this.#changed(origin);
     try {
       await window.open();
     } catch {
       await transactor.run(() => this.#prompts.delete(prompt.id));
-      this.#settle(prompt.id, internal());
+      settle(this.#waiters, prompt.id, internal());
       this.#changed(origin);
     }
     return answered;
   }
 
-  async #join(prompt: PromptRow, callId: string, ask: Ask): Promise<Outcome<void>> {
+  async #join(prompt: PromptRow, callId: string, ask: Ask): Promise<Outcome<Allowed>> {
+    // One answer names one key, for the channel that the person sees.
+    const otherKey = ask.keyChoice && !(prompt.keyChoice && prompt.channel?.channelId === ask.channel?.channelId);
     if (
       !covers(prompt, ask) ||
+      otherKey ||
       (prompt.callIds.length >= LIMITS.provider.callsPerPrompt && !prompt.callIds.includes(callId))
     ) {
       return fail(
@@ -269,7 +373,7 @@ export class Permissions {
         { retryable: true },
       );
     }
-    const answered = this.#wait(prompt.id, callId);
+    const answered = wait(this.#waiters, prompt.id, callId);
     if (!prompt.callIds.includes(callId)) {
       await this.#parts.transactor.run(() => {
         // Read again: another call may have joined since.
@@ -282,24 +386,13 @@ export class Permissions {
     return answered;
   }
 
-  #wait(promptId: string, callId: string): Promise<Outcome<void>> {
-    return new Promise((resolve) => {
-      const calls = this.#waiters.get(promptId) ?? new Map<string, Set<Waiter>>();
-      this.#waiters.set(promptId, calls);
-      calls.set(callId, (calls.get(callId) ?? new Set()).add(resolve));
-    });
-  }
-
-  #settle(promptId: string, outcome: Outcome<void>, callIds?: readonly string[]): void {
-    const calls = this.#waiters.get(promptId);
-    for (const callId of callIds ?? [...(calls?.keys() ?? [])]) {
-      for (const resolve of calls?.get(callId) ?? []) resolve(outcome);
-      calls?.delete(callId);
-    }
-    if (calls?.size === 0) this.#waiters.delete(promptId);
-  }
-
   async #refuseAll(): Promise<void> {
+    const { transactor, clock } = this.#parts;
+    for (const origin of [...this.#waitForUnlock.keys()]) {
+      settle(this.#waitForUnlock, origin, userRejected());
+      // So that a site does not bring the window back again and again.
+      await transactor.run(() => this.#sites.put(origin, refusedOnce(this.#site(origin), clock.now())));
+    }
     for (const id of [...this.#prompts.keys()]) await this.answer(id, "reject");
   }
 
@@ -311,12 +404,34 @@ export class Permissions {
   }
 
   async #closeIfDone(): Promise<void> {
-    if (this.#prompts.size === 0) await this.#parts.window.close().catch(() => {});
+    if (this.#prompts.size === 0 && this.#waitForUnlock.size === 0) await this.#parts.window.close().catch(() => {});
   }
 
   #changed(origin: string): void {
     for (const listener of this.#listeners) listener(origin);
   }
+}
+
+const NO_LONGER_OPEN = err("This request is no longer open: the site has to ask again.");
+
+type Waiters = Map<string, Map<string, Set<Waiter>>>;
+
+function wait(waiters: Waiters, what: string, callId: string): Promise<Outcome<Allowed>> {
+  return new Promise((resolve) => {
+    const calls = waiters.get(what) ?? new Map<string, Set<Waiter>>();
+    waiters.set(what, calls);
+    calls.set(callId, (calls.get(callId) ?? new Set()).add(resolve));
+  });
+}
+
+/** All that wait, or those calls. */
+function settle(waiters: Waiters, what: string, outcome: Outcome<Allowed>, callIds?: readonly string[]): void {
+  const calls = waiters.get(what);
+  for (const callId of callIds ?? [...(calls?.keys() ?? [])]) {
+    for (const resolve of calls?.get(callId) ?? []) resolve(outcome);
+    calls?.delete(callId);
+  }
+  if (calls?.size === 0) waiters.delete(what);
 }
 
 /** Whether what is granted, or asked about, includes what is asked for. */
@@ -327,6 +442,13 @@ function covers(
   if (!wants.scopes.every((scope) => has.scopes.includes(scope))) return false;
   if (!has.contentTopics) return true;
   return wants.contentTopics?.every((topic) => has.contentTopics?.includes(topic)) ?? false;
+}
+
+function refusedOnce(site: SiteRow, now: number): SiteRow {
+  const { refusals: bound, refusalWindowMs, refusalBlockMs } = LIMITS.origin;
+  const refusals = [...site.refusals.filter((at) => now - at < refusalWindowMs), now];
+  if (refusals.length < bound) return { ...site, refusals };
+  return { ...site, refusals: [], pausedUntil: now + refusalBlockMs };
 }
 
 function decided(
@@ -340,12 +462,8 @@ function decided(
   switch (decision) {
     case "block":
       return { blockedSince: now, refusals: [] };
-    case "reject": {
-      const { refusals: bound, refusalWindowMs, refusalBlockMs } = LIMITS.origin;
-      const refusals = [...site.refusals.filter((at) => now - at < refusalWindowMs), now];
-      if (refusals.length < bound) return { ...site, refusals };
-      return { ...site, refusals: [], pausedUntil: now + refusalBlockMs };
-    }
+    case "reject":
+      return refusedOnce(site, now);
     case "always":
     case "once": {
       const { pausedUntil: _, ...rest } = site;

@@ -6,20 +6,29 @@
  * whose results are kept, or one that may simply be done again.
  */
 import type { ConnectionStatus } from "../channel/ports.ts";
-import type { ChannelApi, ChannelError, ChannelManagerApi, ChannelParams } from "../channel/types.ts";
+import type {
+  ChannelApi,
+  ChannelError,
+  ChannelKey,
+  ChannelManagerApi,
+  ChannelParams,
+  EncryptionMode,
+} from "../channel/types.ts";
 import type { Clock } from "../common/clock.ts";
 import type { Result } from "../common/result.ts";
 import { ok } from "../common/result.ts";
+import type { KeyStore } from "../keys/key-store.ts";
 import { LIMITS } from "../limits.ts";
 import type { CallResults } from "./call-results.ts";
 import { seqOf } from "./cursor.ts";
 import type { Outcome } from "./failures.ts";
-import { fail, fromChannelError, internal, notFound } from "./failures.ts";
+import { fail, fromChannelError, internal, keyRequired, locked, notFound, unknownKey } from "./failures.ts";
 import { parseFrame } from "./frame-schema.ts";
 import type { Attachment, CallFrame, NetworkState, OpenedChannel, PageFrame, Params, Value } from "./frames.ts";
 import { BRIDGE_PORT, PROTOCOL_VERSION } from "./frames.ts";
+import { NEVER_LOCKED, NO_KEYS } from "./no-keys.ts";
 import { PageSession, toLogged } from "./page-session.ts";
-import type { Ask, Permissions } from "./permissions.ts";
+import type { Ask, LockView, Permissions } from "./permissions.ts";
 import { ALL_SCOPES } from "./permissions.ts";
 import { pageOrigin } from "./principal.ts";
 import type { LoggedEvent, Quota, RequestId, RequestInfo, Scope, Session } from "./provider-api.ts";
@@ -34,11 +43,16 @@ export interface NetworkView {
   listen(listener: () => void): () => void;
 }
 
+/** What pages need of the key store. */
+export type PageKeys = Pick<KeyStore, "list" | "resolve">;
+
 export interface ProviderServerParts {
   readonly manager: ChannelManagerApi;
   readonly permissions: Permissions;
   readonly results: CallResults;
   readonly network: NetworkView;
+  readonly keys?: PageKeys;
+  readonly vault?: LockView;
   readonly clock: Clock;
   /** `runtime.id`. */
   readonly extensionId: string;
@@ -63,7 +77,7 @@ export async function createProviderServer(parts: ProviderServerParts): Promise<
 }
 
 export class ProviderServer {
-  readonly #parts: ProviderServerParts;
+  readonly #parts: ProviderServerParts & { readonly keys: PageKeys; readonly vault: LockView };
   readonly #sessions = new Set<PageSession>();
   /** Calls under way by origin and call id: a call that comes in twice, over two ports, is one call. */
   readonly #underWay = new Map<string, Promise<Outcome<unknown>>>();
@@ -72,13 +86,14 @@ export class ProviderServer {
   #network: NetworkState;
 
   constructor(parts: ProviderServerParts) {
-    this.#parts = parts;
+    this.#parts = { keys: NO_KEYS, vault: NEVER_LOCKED, ...parts };
     this.#network = this.#networkState();
     parts.manager.listen(({ origin, channelId }, notice) => {
       for (const session of this.#sessionsOf(origin)) session.noticed(channelId, notice);
     });
     parts.permissions.listen((origin) => this.#permissionsChanged(origin));
     parts.network.listen(() => this.#networkChanged());
+    this.#parts.vault.listen(() => this.#networkChanged());
   }
 
   /** Serves the port if it is a bridge's; one of a page that may not use the provider is closed. */
@@ -215,7 +230,7 @@ export class ProviderServer {
       case "permissions":
         return ok(this.#parts.permissions.grants(origin));
       case "create":
-        return this.#create(origin, callId, frame.params);
+        return this.#create(origin, frame);
       case "attach":
         return this.#attach(session, frame.params);
       case "close":
@@ -258,27 +273,35 @@ export class ProviderServer {
     return allowed.ok ? ok(this.#session(session)) : allowed;
   }
 
-  async #create(origin: string, callId: string, params: Params<"create">): Promise<Outcome<undefined>> {
-    const { channelId, contentTopic, senderId, profile, parityRate = 0 } = params;
-    const mode = params.encryption?.mode ?? "key";
+  async #create(origin: string, frame: Extract<CallFrame, { method: "create" }>): Promise<Outcome<undefined>> {
+    const { callId } = frame;
+    const { channelId, contentTopic, senderId, profile, parityRate = 0 } = frame.params;
+    const { mode, keyId: handle } = frame.params.encryption ?? { mode: "key" };
     // Before anybody is asked: a prompt for something that cannot be done helps nobody.
     const refused = unsupportedCipher(mode) ?? (parityRate > 0 ? unsupportedParity() : undefined);
     if (refused) return refused;
-    const { permissions, manager, results } = this.#parts;
-    if (permissions.refusal(origin, "channel:create", contentTopic)) {
+    const { permissions, manager, results, vault } = this.#parts;
+    const key = await this.#keyFor({ origin, channelId }, frame, mode, handle);
+    if (!key.ok) return key;
+    let { keyId } = key.value;
+    if (key.value.ask || vault.locked || permissions.refusal(origin, "channel:create", contentTopic)) {
       const narrow = permissions.grants(origin).some((grant) => grant.contentTopics !== undefined);
       const allowed = await permissions.request(origin, callId, {
         scopes: ALL_SCOPES,
         ...(narrow && { contentTopics: [contentTopic] }),
         channel: { channelId, contentTopic, encryption: mode, profile: profile ?? "logos" },
+        ...(key.value.ask && { keyChoice: key.value.ask }),
       });
       if (!allowed.ok) return allowed;
+      keyId ??= allowed.value.keyId;
     }
+    if (key.value.ask && keyId === undefined) return keyRequired();
     const wanted: ChannelParams = {
       origin,
       channelId,
       contentTopic,
       encryption: mode,
+      ...(keyId !== undefined && { keyId }),
       ...(senderId !== undefined && { senderId }),
       ...(profile !== undefined && { profile }),
     };
@@ -291,7 +314,38 @@ export class ProviderServer {
       // Another page of the origin was faster.
       if (!channel.ok && channel.error.kind === "already-exists") channel = manager.attach(wanted);
     }
-    return channel.ok ? ok(undefined) : fromChannelError(channel.error);
+    if (!channel.ok) return fromChannelError(channel.error);
+    // An invitation made the channel while the person was asked: what they chose after all counts.
+    if (key.value.ask && keyId !== undefined && channel.value.summary().keyId !== keyId) {
+      const changed = await manager.changeKey({ origin, channelId }, keyId);
+      if (!changed.ok) return fromChannelError(changed.error);
+    }
+    return ok(undefined);
+  }
+
+  /**
+   * The stored id of the key that a new encrypted channel is made with, or that the person is to be asked for one. A
+   * channel that is there already, open or closed, has its key.
+   */
+  async #keyFor(
+    channel: ChannelKey,
+    { callId, retry }: CallFrame,
+    mode: EncryptionMode,
+    handle: string | undefined,
+  ): Promise<Outcome<{ readonly keyId?: string; readonly ask?: NonNullable<Ask["keyChoice"]> }>> {
+    const { keys, manager, results } = this.#parts;
+    const { origin, channelId } = channel;
+    const exists = manager.summaries().some((known) => known.origin === origin && known.channelId === channelId);
+    if (mode !== "key" || exists) return ok({});
+    if (handle !== undefined) {
+      const resolved = keys.resolve(origin, handle);
+      return resolved.ok ? ok({ keyId: resolved.value }) : unknownKey();
+    }
+    const chosen = retry ? await results.findChosenKey(origin, callId) : undefined;
+    if (chosen) return chosen.keyId === undefined ? keyRequired() : ok({ keyId: chosen.keyId });
+    // One that the site may use and no channel does: of an invitation, or of a channel that was deleted.
+    const suggested = keys.list().findLast(({ origins, uses }) => origins.includes(origin) && uses.length === 0)?.id;
+    return ok({ ask: suggested === undefined ? {} : { suggested } });
   }
 
   /** The answer to `create`, and the page holds the channel from here on. */
@@ -331,6 +385,7 @@ export class ProviderServer {
   #send(origin: string, callId: string, params: Params<"send">): Promise<Outcome<string>> | Outcome<string> {
     const { channelId, message, ephemeral, idempotencyKey } = params;
     return this.#withChannel(origin, channelId, "channel:send", async () => {
+      if (this.#parts.vault.locked) return locked();
       const options = {
         ...(ephemeral !== undefined && { ephemeral }),
         ...(idempotencyKey !== undefined && { idempotencyKey }),
@@ -381,16 +436,17 @@ export class ProviderServer {
   }
 
   #session({ origin, pageId = "" }: PageSession): Session {
-    return { sessionId: pageId, grants: this.#parts.permissions.grants(origin), locked: false };
+    const { permissions, vault } = this.#parts;
+    return { sessionId: pageId, grants: permissions.grants(origin), locked: vault.locked };
   }
 
   #networkState(): NetworkState {
-    return { network: this.#parts.network.status(), locked: false };
+    return { network: this.#parts.network.status(), locked: this.#parts.vault.locked };
   }
 
   #networkChanged(): void {
     const status = this.#networkState();
-    if (status.network === this.#network.network) return;
+    if (status.network === this.#network.network && status.locked === this.#network.locked) return;
     this.#network = status;
     for (const session of this.#sessions) session.push({ kind: "status", status });
   }
@@ -428,22 +484,11 @@ async function history(channel: ChannelApi, params: Params<"history">): Promise<
 }
 
 function unsupportedCipher(mode: "key" | "none" | "page"): Outcome<never> | undefined {
-  const instead =
-    'Pass encryption: { mode: "none" } to createReliableChannel for now: messages then travel unencrypted.';
-  switch (mode) {
-    case "none":
-      return undefined;
-    case "key":
-      return fail(
-        ErrorCode.KeyRequired,
-        `This version of the extension holds no channel keys, and mode "key" (the default) needs one. ${instead}`,
-      );
-    case "page":
-      return fail(
-        ErrorCode.Unsupported,
-        `This version of the extension cannot encrypt with functions of the page. ${instead}`,
-      );
-  }
+  if (mode !== "page") return undefined;
+  return fail(
+    ErrorCode.Unsupported,
+    "This version of the extension cannot encrypt with functions of the page: leave encryption out, and it encrypts with a key that the person chooses.",
+  );
 }
 
 function unsupportedParity(): Outcome<never> {

@@ -32,6 +32,7 @@ interface ChannelRow extends ChannelParams {
   readonly senderId: string;
   readonly open: boolean;
   readonly acknowledged: number;
+  readonly earlierKeyIds?: readonly string[];
 }
 
 interface SendRow extends ChannelKey {
@@ -122,16 +123,23 @@ export class FakeChannelManager implements ChannelManagerApi {
   #create(params: ChannelParams): Result<ChannelApi, ChannelError> {
     if (this.failure) return err(this.failure);
     const before = this.#channels.get(nameOf(params));
+    if (!before && params.encryption === "key" && params.keyId === undefined) {
+      return err({ kind: "key-required", message: "an encrypted channel needs a key" });
+    }
     if (before?.open) return err({ kind: "already-exists", message: `channel already exists: ${params.channelId}` });
     const senderId = params.senderId ?? before?.senderId ?? `sender of ${params.channelId}`;
-    this.#channels.put(nameOf(params), { ...params, senderId, open: true, acknowledged: before?.acknowledged ?? 0 });
+    this.#channels.put(nameOf(params), { acknowledged: 0, ...params, ...before, senderId, open: true });
     return ok(this.#api(params));
   }
 
   attach(params: ChannelParams): Result<ChannelApi, ChannelError> {
     const row = this.#channels.get(nameOf(params));
     if (!row?.open) return err({ kind: "unknown-channel", message: `unknown channel: ${params.channelId}` });
-    if (row.contentTopic !== params.contentTopic || (params.senderId ?? row.senderId) !== row.senderId) {
+    if (
+      row.contentTopic !== params.contentTopic ||
+      row.encryption !== params.encryption ||
+      (params.senderId ?? row.senderId) !== row.senderId
+    ) {
       return err({ kind: "mismatch", message: "the channel was made with other parameters" });
     }
     return ok(this.#api(params));
@@ -195,9 +203,60 @@ export class FakeChannelManager implements ChannelManagerApi {
       .map((row) => this.#api(row));
   }
 
+  summaries(): readonly ChannelSummary[] {
+    return [...this.#channels.values()].map((row) => this.#api(row).summary());
+  }
+
+  rename(key: ChannelKey, label: string): Promise<Result<void, ChannelError>> {
+    return this.#change(key, (row) => ({ ...row, label }));
+  }
+
+  changeKey(key: ChannelKey, keyId: string): Promise<Result<void, ChannelError>> {
+    return this.#change(key, (row) => {
+      const earlierKeyIds = [...(row.keyId === undefined ? [] : [row.keyId]), ...(row.earlierKeyIds ?? [])];
+      return { ...row, keyId, earlierKeyIds };
+    });
+  }
+
+  deleteChannel(key: ChannelKey): Promise<Result<void, ChannelError>> {
+    return this.#change(key, () => undefined);
+  }
+
+  /** The requests of a channel come to this. */
+  async settle(key: ChannelKey, state: RequestInfo["state"]): Promise<void> {
+    await this.#parts.transactor.run(() => {
+      for (const send of this.sends) {
+        if (nameOf(send) === nameOf(key)) this.#sends.put(send.requestId, { ...send, state });
+      }
+    });
+  }
+
+  #change(key: ChannelKey, change: (row: ChannelRow) => ChannelRow | undefined): Promise<Result<void, ChannelError>> {
+    return this.#parts.transactor.run((): Result<void, ChannelError> => {
+      if (this.failure) return err(this.failure);
+      const row = this.#channels.get(nameOf(key));
+      if (!row) return err({ kind: "unknown-channel", message: `unknown channel: ${key.channelId}` });
+      const changed = change(row);
+      if (changed) this.#channels.put(nameOf(key), changed);
+      else this.#channels.delete(nameOf(key));
+      return ok(undefined);
+    });
+  }
+
   listen(listener: ChannelListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  #retry(requestId: RequestId): Promise<Result<void, ChannelError>> {
+    return this.#parts.transactor.run((): Result<void, ChannelError> => {
+      const send = this.#sends.get(requestId);
+      if (!send?.state.endsWith("-error")) {
+        return err({ kind: "invalid", message: "only a request that failed can be sent again" });
+      }
+      this.#sends.put(requestId, { ...send, state: "sending" });
+      return ok(undefined);
+    });
   }
 
   #row(key: ChannelKey): ChannelRow {
@@ -215,10 +274,11 @@ export class FakeChannelManager implements ChannelManagerApi {
     const requests = (): RequestInfo[] =>
       this.sends
         .filter((send) => nameOf(send) === nameOf(key))
-        .map(({ requestId, state }) => ({
+        .map(({ requestId, state, payload }) => ({
           requestId,
           state,
           segments: { total: 1, confirmed: 0, failed: 0, acknowledged: 0 },
+          bytes: payload.length,
           createdAt: 0,
         }));
     const status = (): ChannelStatus => ({
@@ -234,7 +294,7 @@ export class FakeChannelManager implements ChannelManagerApi {
       send: (payload, options, inTransaction) => this.send(key, payload, options, inTransaction),
       request: (requestId) => requests().find((request) => request.requestId === requestId),
       requests,
-      retry: async () => err({ kind: "invalid", message: "only a request that failed can be sent again" }),
+      retry: (requestId) => this.#retry(requestId),
       history: async (after, limit) => {
         const events = this.#eventsOf(key);
         await this.beforeHistory();
@@ -256,6 +316,10 @@ export class FakeChannelManager implements ChannelManagerApi {
         senderId: this.#row(key).senderId,
         profile: this.#row(key).profile ?? "logos",
         encryption: this.#row(key).encryption,
+        placement: this.#row(key).placement ?? "envelope",
+        ...(this.#row(key).keyId === undefined ? {} : { keyId: this.#row(key).keyId ?? "" }),
+        earlierKeyIds: this.#row(key).earlierKeyIds ?? [],
+        label: this.#row(key).label ?? channelId,
         createdAt: 0,
         lastActiveAt: 0,
         status: status(),

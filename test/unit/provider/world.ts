@@ -3,6 +3,9 @@ import type { ConnectionStatus } from "../../../src/channel/ports.ts";
 import { ok } from "../../../src/common/result.ts";
 import { Journal } from "../../../src/common/table.ts";
 import { Transactor } from "../../../src/common/transactor.ts";
+import { DataKeys } from "../../../src/keys/data-keys.ts";
+import { KeyStore } from "../../../src/keys/key-store.ts";
+import { Vault } from "../../../src/keys/vault.ts";
 import type { NetworkConfig } from "../../../src/messaging/network-config.ts";
 import { bridge } from "../../../src/provider/bridge.ts";
 import { CallResults } from "../../../src/provider/call-results.ts";
@@ -13,12 +16,13 @@ import type { ReliableChannelProvider } from "../../../src/provider/provider-api
 import { HeldPort } from "../../../src/provider/runtime-port.ts";
 import { createProviderServer } from "../../../src/provider/server.ts";
 import { type NetworkControl, UiServer } from "../../../src/provider/ui-server.ts";
-import type { PromptDecision, UiSnapshot } from "../../../src/ui/background-api.ts";
+import type { PromptDecision, UiFullSnapshot, UiKeyChoice } from "../../../src/ui/background-api.ts";
 import { UI_PORT } from "../../../src/ui/background-api.ts";
 import { FakeChannelManager } from "../../support/fake-channel-manager.ts";
 import { FakeMessagePort, FakePort } from "../../support/fake-ports.ts";
 import { MemoryStorage } from "../../support/memory-storage.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
+import { FakeSession, quickDerive } from "../keys/vault-world.ts";
 
 export const EXTENSION_ID = "extension-id";
 export const EXTENSION_URL = "chrome-extension://extension-id/";
@@ -29,6 +33,9 @@ export const TOPIC = "/test/1/chat/proto";
 export interface Worker {
   readonly manager: FakeChannelManager;
   readonly permissions: Permissions;
+  readonly keys: KeyStore;
+  readonly vault: Vault;
+  readonly transactor: Transactor;
   accept(port: HeldPort): void;
   setNetwork(status: ConnectionStatus): void;
 }
@@ -86,6 +93,8 @@ export class Page {
 export class World {
   readonly clock = new VirtualClock();
   readonly storage = new MemoryStorage();
+  /** `storage.session`. */
+  readonly session = new FakeSession();
   /** Whether the extension is still the one whose content scripts run. */
   installed = true;
   /** Whether a connecting page starts the background, as in a browser. */
@@ -136,10 +145,10 @@ export class World {
     client.onMessage.addListener((frame) => frames.push(frame));
     this.connected(server);
     await this.clock.settle();
-    const snapshot = (): UiSnapshot => {
-      const last = frames.findLast((frame) => (frame as UiSnapshot).type === "snapshot");
+    const snapshot = (): UiFullSnapshot => {
+      const last = frames.findLast((frame) => (frame as UiFullSnapshot).type === "snapshot");
       if (!last) throw new Error("no snapshot yet");
-      return last as UiSnapshot;
+      return last as UiFullSnapshot;
     };
     return { port: client, frames, snapshot };
   }
@@ -150,12 +159,13 @@ export class World {
   }
 
   /** The person answers the oldest open prompt. */
-  async answer(decision: PromptDecision): Promise<void> {
+  async answer(decision: PromptDecision, key?: UiKeyChoice): Promise<void> {
     const { permissions } = await this.worker();
     await this.clock.settle();
     const [prompt] = permissions.prompts();
     if (!prompt) throw new Error("no prompt is open");
-    await permissions.answer(prompt.id, decision);
+    const answered = await permissions.answer(prompt.id, decision, key);
+    if (!answered.ok) throw new Error(answered.error);
     await this.clock.settle();
   }
 
@@ -210,21 +220,52 @@ export class World {
       },
     };
     const rows = { journal, transactor, storage, clock };
+    const dataKeys = new DataKeys();
+    const vault = await Vault.load({
+      ...rows,
+      dataKeys,
+      session: this.session,
+      resealContent: async () => true,
+      derive: quickDerive,
+    });
+    const keys = await KeyStore.load({
+      ...rows,
+      dataKeys,
+      usesOf: (id) =>
+        manager.summaries().flatMap(({ origin, channelId, keyId }) => {
+          return keyId === id ? [{ origin, channelId, as: "writes" as const }] : [];
+        }),
+    });
+    vault.onRotation(() => keys.reseal());
     const extension = { extensionId: EXTENSION_ID, extensionUrl: EXTENSION_URL, version: "0.0.0" };
     const results = new CallResults(rows);
     const permissions = await Permissions.load({
       ...rows,
       results,
+      keys,
+      vault,
       window: promptWindow,
       browserSession: this.browserSession,
       newId: () => crypto.randomUUID(),
     });
-    const pages = await createProviderServer({ manager, permissions, results, network, clock, ...extension });
+    const pages = await createProviderServer({
+      manager,
+      permissions,
+      results,
+      keys,
+      vault,
+      network,
+      clock,
+      ...extension,
+    });
     const ui = new UiServer({ manager, permissions, network, clock, ...extension });
     await permissions.resume();
     return {
       manager,
       permissions,
+      keys,
+      vault,
+      transactor,
       accept: (port) => {
         if (!pages.accept(port) && !ui.accept(port)) port.close();
       },

@@ -1,11 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { ownBytes, utf8 } from "../../../src/common/bytes.ts";
 import { keccak256 } from "../../../src/common/keccak.ts";
-import { ProtobufWriter } from "../../../src/common/protobuf.ts";
 import { LIMITS as ALL } from "../../../src/limits.ts";
 import type { ArrivedContent } from "../../../src/segmentation/reassembler.ts";
 import { encodeSegment } from "../../../src/segmentation/segment-message.ts";
-import { configOf, forgedSegment, Harness, messagesOf, patternPayload } from "./support.ts";
+import { configOf, earlierSegmentsOf, forgedSegment, Harness, messagesOf, patternPayload } from "./support.ts";
 import { segmentWireCases, xorshiftPayload } from "./vectors.ts";
 
 const CHUNK = configOf(192).chunkBytes;
@@ -128,14 +127,7 @@ describe("segment-wire vectors, as a receiver", () => {
   test("r1 without parity", () => {
     const h = new Harness();
     const payload = patternPayload(1000);
-    const contents = Array.from({ length: 6 }, (_, index) => {
-      const writer = new ProtobufWriter().bytes(1, keccak256(payload));
-      if (index > 0) writer.varint(2, index);
-      return writer
-        .varint(3, 6)
-        .bytes(4, payload.subarray(index * 192, (index + 1) * 192))
-        .finish();
-    });
+    const contents = earlierSegmentsOf(payload, 192);
     h.take(...contents.map((content, i) => ({ senderId: "bob", messageId: `v${i}`, content })).toReversed());
     expect(h.delivered).toEqual([{ senderId: "bob", messageId: "v0", payload }]);
   });

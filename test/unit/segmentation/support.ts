@@ -1,5 +1,7 @@
 import { expect } from "vitest";
 import type { Bytes } from "../../../src/common/bytes.ts";
+import { keccak256 } from "../../../src/common/keccak.ts";
+import { ProtobufWriter } from "../../../src/common/protobuf.ts";
 import { Journal } from "../../../src/common/table.ts";
 import {
   type AddOutcome,
@@ -35,6 +37,17 @@ export function messagesOf(
   { name = "m", senderId = "alice", config = configOf(192) } = {},
 ): readonly ArrivedContent[] {
   return segmentsOf(payload, config).map((content, i) => ({ senderId, messageId: `${name}${i}`, content }));
+}
+
+/** The segments of a payload in the earlier text of LIP-243, of `chunkBytes` each. */
+export function earlierSegmentsOf(payload: Bytes, chunkBytes: number): readonly Bytes[] {
+  const count = Math.ceil(payload.length / chunkBytes);
+  return Array.from({ length: count }, (_, index) => {
+    const writer = new ProtobufWriter().bytes(1, keccak256(payload));
+    if (index > 0) writer.varint(2, index);
+    const chunk = payload.subarray(index * chunkBytes, (index + 1) * chunkBytes);
+    return writer.varint(3, count).bytes(4, chunk).finish();
+  });
 }
 
 /** A well-formed segment of four bytes of a payload of three such segments that nobody ever sent. */

@@ -114,12 +114,7 @@ export class BloomFilter {
 
   #fillRatio(): number {
     if (this.#fill === undefined) {
-      let set = 0;
-      for (const byte of this.bytes) {
-        let rest = byte;
-        for (; rest !== 0; rest &= rest - 1) set++;
-      }
-      this.#fill = Math.min(1, set / this.shape.bits);
+      this.#fill = Math.min(1, setBits(this.bytes) / this.shape.bits);
     }
     return this.#fill;
   }
@@ -142,6 +137,16 @@ export class BloomFilter {
 export function sequenceCollisions(identifiers: number, bits: number): number {
   // Equal or opposite step, and a start that is equal or a few steps off: about six sequences per identifier.
   return (6 * identifiers) / bits ** 2;
+}
+
+/** Four bytes at a time: a filter may have thousands, most of them empty. */
+function setBits(bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const whole = bytes.length - (bytes.length % 4);
+  let set = 0;
+  for (let at = 0; at < whole; at += 4) for (let rest = view.getUint32(at); rest !== 0; rest &= rest - 1) set++;
+  for (let at = whole; at < bytes.length; at++) for (let rest = view.getUint8(at); rest !== 0; rest &= rest - 1) set++;
+  return set;
 }
 
 /** (high · 2³² + low) mod m. Exact for m ≤ 2²¹: a filter within one Waku message has fewer bits. */

@@ -7,14 +7,14 @@ import type { Bytes } from "../common/bytes.ts";
 import type { Clock } from "../common/clock.ts";
 import { contentTopicProblem } from "../common/content-topic.ts";
 import { err, ok, type Result } from "../common/result.ts";
-import { ColdTable, type Journal, type StoredKey, type StoredRows, Table, tableOf } from "../common/table.ts";
+import { type Journal, type StoredKey, type StoredRows, Table, tableOf } from "../common/table.ts";
 import type { Transactor } from "../common/transactor.ts";
 import type { Cipher } from "../encryption/cipher.ts";
 import { none } from "../encryption/none.ts";
 import { LIMITS } from "../limits.ts";
 import { type RateLimitConfig, RateLimitManager, UNLIMITED } from "../rate-limit/rate-limit-manager.ts";
 import { Participant } from "../sds/participant.ts";
-import { openSdsTables, SDS_COLD_TABLES, SDS_TABLES } from "../sds/tables.ts";
+import { openSdsTables, SDS_TABLES } from "../sds/tables.ts";
 import { openReassemblerTables, REASSEMBLER_TABLES, Reassembler } from "../segmentation/reassembler.ts";
 import type { MessagingClient, MessagingEvent, Storage } from "./ports.ts";
 import { wireOf } from "./profiles.ts";
@@ -51,9 +51,6 @@ export type CipherFor = (mode: EncryptionMode, marker: Bytes, keys: () => Channe
 
 /** Tables whose rows belong to one channel and are held in memory while it is. */
 const PER_CHANNEL = [...CHANNEL_TABLES.filter((name) => name !== EVENTS_TABLE), ...SDS_TABLES, ...REASSEMBLER_TABLES];
-
-/** Everything that is stored of one channel. */
-const STORED_PER_CHANNEL = [...CHANNEL_TABLES, ...SDS_TABLES, ...SDS_COLD_TABLES, ...REASSEMBLER_TABLES];
 
 export class ReliableChannelManager implements ChannelManagerApi {
   readonly #parts: ManagerParts;
@@ -243,23 +240,12 @@ export class ReliableChannelManager implements ChannelManagerApi {
   async deleteChannel(key: ChannelKey): Promise<Result<void, ChannelError>> {
     const channel = this.#channels.get(nameOf(key));
     if (channel === undefined) return err(unknown(key.channelId));
-    channel.stopSearching();
-    // First nothing writes to it any more, then what is stored of it goes: a crash in between leaves a closed channel.
     await this.#shell.transact(() => {
       if (channel.isOpen) channel.close("user");
+      channel.erase();
+      channel.stopSearching();
       this.#shell.remove(key);
       this.#channels.delete(nameOf(key));
-    });
-    await channel.handedOver();
-    const scope = channelScope(key);
-    const stored = await Promise.all(
-      STORED_PER_CHANNEL.map(async (table) => ({ table, rows: await this.#parts.storage.scan(table, scope) })),
-    );
-    await this.#shell.transact(() => {
-      for (const { table, rows } of stored) {
-        const gone = new ColdTable<string | number, unknown>(table, this.#parts.journal, scope);
-        for (const { key: stored } of rows) gone.delete(stored.at(-1) ?? ONLY_ROW);
-      }
     });
     await this.#unsubscribeIfLast(channel.getContentTopic());
     return ok(undefined);
@@ -290,6 +276,7 @@ export class ReliableChannelManager implements ChannelManagerApi {
     const cipher = (this.#parts.cipherFor ?? builtInCipher)(row.encryption, profile.marker, keys);
     if (cipher === undefined) throw new Error(`no cipher for encryption ${row.encryption}`);
     const sdsTables = openSdsTables(journal, channelScope(key), stored);
+    const reassemblerTables = openReassemblerTables(journal, channelScope(key), stored);
     const config = {
       participantId: row.senderId,
       channelId: key.channelId,
@@ -301,7 +288,11 @@ export class ReliableChannelManager implements ChannelManagerApi {
       tables,
       sds: new Participant(config, sdsTables),
       wires: sdsTables.wires,
-      reassembler: new Reassembler(openReassemblerTables(journal, channelScope(key), stored), profile.content),
+      keptWires: () => sdsTables.wireSizes.keys(),
+      hotTables: [tables, sdsTables, reassemblerTables]
+        .flatMap((of) => Object.values(of))
+        .filter((table) => table instanceof Table),
+      reassembler: new Reassembler(reassemblerTables, profile.content),
       profile,
       cipher,
       shell: this.#shell,

@@ -11,6 +11,7 @@
  */
 import { type Bytes, EMPTY, equalBytes, ownBytes } from "../common/bytes.ts";
 import { err, ok, type Result, reasonOf } from "../common/result.ts";
+import type { Table } from "../common/table.ts";
 import { type Cipher, type CipherContext, encryptAll } from "../encryption/cipher.ts";
 import { InTurn } from "../encryption/in-turn.ts";
 import { LIMITS } from "../limits.ts";
@@ -47,6 +48,10 @@ export interface ChannelParts {
   readonly tables: ChannelTables;
   readonly sds: Participant;
   readonly wires: SdsTables["wires"];
+  /** SDS message ids of the rows in `wires`. */
+  readonly keptWires: () => Iterable<string>;
+  /** Every table of the channel that is held in memory. */
+  readonly hotTables: readonly Pick<Table<string | number, unknown>, "keys" | "delete">[];
   readonly reassembler: Reassembler;
   readonly cipher: Cipher;
   readonly profile: ProfileWire;
@@ -66,6 +71,7 @@ const CLOSED: ChannelError = { kind: "closed", message: "channel is closed" };
 
 export class ReliableChannel implements ChannelApi, ShellMember {
   readonly key: ChannelKey;
+  readonly #parts: Pick<ChannelParts, "keptWires" | "hotTables">;
   readonly #tables: ChannelTables;
   readonly #sds: Participant;
   readonly #wires: SdsTables["wires"];
@@ -82,6 +88,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   readonly #outgoingInTurn = new InTurn();
   readonly #incomingInTurn = new InTurn();
   #row: ChannelRow;
+  #erased = false;
   #nextOutboxKey = 1;
   #subscribed = false;
   #dispatching = false;
@@ -90,6 +97,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
 
   constructor(parts: ChannelParts) {
     this.key = parts.key;
+    this.#parts = parts;
     this.#tables = parts.tables;
     this.#sds = parts.sds;
     this.#wires = parts.wires;
@@ -326,6 +334,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   /** Inside a transaction. */
   #onDispatched(key: number, { owner, messageId, ephemeral }: OutboxRow, sent: Result<MessagingRequestId>): void {
     this.#tables.outbox.delete(key);
+    if (this.#erased) return;
     if (owner.kind !== "segment") {
       if (sent.ok) this.#tables.upkeep.put(sent.value, { messageId, kind: owner.kind });
       return;
@@ -578,6 +587,14 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     this.#shell.tell(this.key, { type: "close", reason });
   }
 
+  /** Inside a transaction, for a closed channel: nothing of it stays, and what is still under way writes nothing more. */
+  erase(): void {
+    for (const messageId of this.#parts.keptWires()) this.#wires.delete(messageId);
+    for (let seq = this.#row.trimmedSeq + 1; seq <= this.#row.lastSeq; seq++) this.#tables.events.delete(seq);
+    for (const table of this.#parts.hotTables) for (const key of [...table.keys()]) table.delete(key);
+    this.#erased = true;
+  }
+
   /** Inside a transaction: open again, with everything it had. */
   reopen(now: number): void {
     this.#reassembler.resume(now);
@@ -626,7 +643,9 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   }
 
   async acknowledge(seq: number): Promise<void> {
-    await this.#transact(() => this.#log.acknowledge(seq));
+    await this.#transact(() => {
+      if (!this.#erased) this.#log.acknowledge(seq);
+    });
   }
 
   acknowledged(): number {

@@ -41,6 +41,11 @@ export class MemoryStorage implements Storage {
     return structuredClone(within.sort((a, b) => compareKeys(a.key, b.key)).slice(0, limit));
   }
 
+  /** Names of the tables that have rows. */
+  filled(): readonly string[] {
+    return [...this.#tables.keys()].filter((table) => this.count(table) > 0);
+  }
+
   /** How many rows a table has. */
   count(table: string): number {
     return this.#rows(table).size;

@@ -418,6 +418,8 @@ function infoOf(model: SeedSendModel, requestId: string): unknown {
       failed: decided ? request.failed : count("Failed"),
       acknowledged,
     },
+    // Every segment of a command's payload has ten bytes.
+    bytes: request.total * 10,
     createdAt: request.createdAt,
     error: request.hasError,
   };

@@ -10,7 +10,7 @@ export interface ChatMessage {
 }
 
 const VERSION = 1;
-const MAX_ID_CHARS = 64;
+export const MAX_ID_CHARS = 64;
 export const MAX_NAME_CHARS = 40;
 
 const encoder = new TextEncoder();

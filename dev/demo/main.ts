@@ -3,7 +3,7 @@ import type { ChannelStatus, ProviderStatus, ReliableChannelProvider } from "../
 import { MAX_NAME_CHARS } from "./chat-message.ts";
 import { errorWords } from "./error-words.ts";
 import { findProvider } from "./find-provider.ts";
-import { Room } from "./room.ts";
+import { Room, type RoomEncryption } from "./room.ts";
 import { MessageList, sizeWords } from "./view.ts";
 
 const LOOK_MS = 1_000;
@@ -27,6 +27,8 @@ const screens = {
 const form = byId("join-form", HTMLFormElement);
 const nameField = byId("name", HTMLInputElement);
 const roomField = byId("room", HTMLInputElement);
+const encryptedField = byId("encrypted", HTMLInputElement);
+const openNote = byId("open-note", HTMLElement);
 const joinButton = byId("join", HTMLButtonElement);
 const joinWords = byId("join-words", HTMLElement);
 const joinError = byId("join-error", HTMLElement);
@@ -35,12 +37,19 @@ const composer = byId("composer", HTMLFormElement);
 const textField = byId("text", HTMLTextAreaElement);
 const sendButton = byId("send", HTMLButtonElement);
 const sizeLabel = byId("size", HTMLElement);
+const filePicker = byId("file", HTMLInputElement);
+const attachButton = byId("attach", HTMLButtonElement);
+const chat = screens.chat;
+const dropNote = byId("drop", HTMLElement);
 const closedNote = byId("closed", HTMLElement);
 const emptyNote = byId("empty", HTMLElement);
 const strip = {
   network: byId("status-network", HTMLElement),
   channel: byId("status-channel", HTMLElement),
   pending: byId("status-pending", HTMLElement),
+  locked: byId("status-locked", HTMLElement),
+  encrypted: byId("is-encrypted", HTMLElement),
+  open: byId("is-open", HTMLElement),
 };
 
 let room: Room | undefined;
@@ -72,7 +81,8 @@ const HEALTH_WORDS: Readonly<Record<ChannelStatus["health"], string>> = {
   NOT_SUBSCRIBED: "Channel not listening",
 };
 
-function showProviderStatus({ bridge, network }: ProviderStatus): void {
+function showProviderStatus({ bridge, network, locked }: ProviderStatus): void {
+  strip.locked.hidden = !locked;
   if (bridge === "dead") show(strip.network, "dead", "Extension gone: reload this page");
   else if (bridge === "reconnecting") show(strip.network, "reconnecting", "Extension reconnecting");
   else show(strip.network, network, NETWORK_WORDS[network]);
@@ -90,6 +100,21 @@ function showClosed(words: string | undefined): void {
   byId("closed-words", HTMLElement).textContent = words ?? "";
   textField.disabled = words !== undefined;
   sendButton.disabled = words !== undefined;
+  attachButton.disabled = words !== undefined;
+}
+
+const chosenEncryption = (): RoomEncryption => (encryptedField.checked ? "key" : "none");
+
+function showEncryption(): void {
+  const encrypted = encryptedField.checked;
+  openNote.hidden = encrypted;
+  strip.encrypted.hidden = !encrypted;
+  strip.open.hidden = encrypted;
+}
+
+/** One after another: each is as much as a message may be. */
+async function sendFiles(files: Iterable<File>): Promise<void> {
+  for (const file of files) await room?.sendFile(file);
 }
 
 function showJoining(joining: boolean, words = ""): void {
@@ -113,12 +138,17 @@ async function enter(provider: ReliableChannelProvider): Promise<void> {
   messages.clear();
   emptyNote.hidden = false;
   try {
-    room = await Room.join(provider, channel, name, {
+    room = await Room.join(provider, channel, name, chosenEncryption(), {
       row: (row) => {
         emptyNote.hidden = true;
         messages.show(row);
       },
       note: (text) => messages.note(text),
+      incoming: (id, done, total) => {
+        emptyNote.hidden = true;
+        messages.incoming(id, done, total);
+      },
+      incomingLost: () => messages.incomingLost(),
       status: showChannelStatus,
       closed: (reason) =>
         showClosed(
@@ -136,7 +166,8 @@ async function enter(provider: ReliableChannelProvider): Promise<void> {
     return;
   }
   sessionStorage.setItem(JOINED_KEY, channel);
-  history.replaceState(null, "", `?${new URLSearchParams({ room: channel, name })}`);
+  history.replaceState(null, "", `?${new URLSearchParams({ room: channel, name, encryption: chosenEncryption() })}`);
+  showEncryption();
   roomTitle.textContent = channel;
   document.title = `${channel} · Reliable Channel demo`;
   showJoining(false);
@@ -175,6 +206,8 @@ function fillFromAddress(): void {
   const query = new URLSearchParams(location.search);
   const hash = new URLSearchParams(location.hash.slice(1));
   roomField.value = query.get("room") ?? hash.get("room") ?? "lobby";
+  encryptedField.checked = (query.get("encryption") ?? hash.get("encryption")) !== "none";
+  showEncryption();
   nameField.value = (query.get("name") ?? hash.get("name") ?? "").slice(0, MAX_NAME_CHARS);
 }
 
@@ -214,6 +247,35 @@ textField.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();
   send();
+});
+encryptedField.addEventListener("change", showEncryption);
+attachButton.addEventListener("click", () => filePicker.click());
+filePicker.addEventListener("change", () => {
+  const files = [...(filePicker.files ?? [])];
+  // The same file may be sent twice.
+  filePicker.value = "";
+  void sendFiles(files);
+});
+textField.addEventListener("paste", (event) => {
+  const files = [...(event.clipboardData?.files ?? [])];
+  if (files.length === 0) return;
+  event.preventDefault();
+  void sendFiles(files);
+});
+chat.addEventListener("dragover", (event) => {
+  if (!event.dataTransfer?.types.includes("Files")) return;
+  event.preventDefault();
+  dropNote.hidden = false;
+});
+chat.addEventListener("dragleave", (event) => {
+  if (!(event.relatedTarget instanceof Node) || !chat.contains(event.relatedTarget)) dropNote.hidden = true;
+});
+chat.addEventListener("drop", (event) => {
+  dropNote.hidden = true;
+  const files = [...(event.dataTransfer?.files ?? [])];
+  if (files.length === 0) return;
+  event.preventDefault();
+  void sendFiles(files);
 });
 byId("look-again", HTMLButtonElement).addEventListener("click", () => location.reload());
 

@@ -10,6 +10,8 @@ export interface OwnMessage extends ChatMessage {
   readonly attempt: number;
   /** Absent until the extension took the message on. */
   readonly requestId?: RequestId;
+  /** Of a file, of which only the name and the size are kept: `text` is empty then. */
+  readonly file?: { readonly fileName: string; readonly size: number };
 }
 
 const KEPT = 500;

@@ -1,6 +1,7 @@
 /** Draws rows. Everything that others wrote goes through `textContent`. */
 import { type Delivery, failed } from "./delivery.ts";
-import type { Row } from "./room.ts";
+import { imageType } from "./image-type.ts";
+import type { Row, RowFile } from "./room.ts";
 
 const SVG = "http://www.w3.org/2000/svg";
 const HUES = 6;
@@ -56,6 +57,16 @@ export function sizeWords(bytes: number): string {
   return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
 }
 
+function progressBar(label: string, done: number, total: number, words: string): HTMLElement {
+  return element("progress", {
+    max: String(total),
+    value: String(done),
+    "aria-label": label,
+    "aria-valuetext": words,
+    "data-testid": "message-progress",
+  });
+}
+
 /** A hue per sender, the same on every screen. */
 function hueOf(senderId: string): number {
   let sum = 0;
@@ -77,12 +88,48 @@ function textOf(row: Row): Node[] {
   return [text, more];
 }
 
+/** A file as something to save: never as a type that the browser would open in this site's name. */
+function download(file: RowFile, bytes: Uint8Array<ArrayBuffer>): HTMLElement {
+  const link = element("a", { class: "link", download: file.fileName, "data-testid": "file-save" }, "Save");
+  link.href = URL.createObjectURL(new Blob([bytes], { type: "application/octet-stream" }));
+  link.setAttribute("aria-label", `Save ${file.fileName}`);
+  return link;
+}
+
+/** An image that is one by its own bytes. Anything else, HTML and SVG included, is only a file. */
+function picture(file: RowFile, bytes: Uint8Array<ArrayBuffer>, onload: () => void): HTMLElement | undefined {
+  const type = imageType(bytes);
+  if (type === undefined) return undefined;
+  const image = element("img", { alt: file.fileName, decoding: "async", "data-testid": "file-image" });
+  image.addEventListener("load", onload);
+  image.addEventListener("error", () => image.remove());
+  image.src = URL.createObjectURL(new Blob([bytes], { type }));
+  return image;
+}
+
+function fileOf(file: RowFile, onload: () => void): HTMLElement {
+  const box = element("div", { class: "file", "data-testid": "file", "data-file": file.fileName });
+  const { bytes } = file;
+  const image = bytes && picture(file, bytes, onload);
+  if (image !== undefined) box.append(image);
+  const words = element("div", { class: "file-words" });
+  const name = element("bdi", { "data-testid": "file-name" }, file.fileName);
+  const title = element("b");
+  title.append(name);
+  words.append(icon("M4 1.8h5l3 3v9.4H4zM9 1.8v3h3"), title);
+  words.append(element("span", { class: "muted small", "data-testid": "file-size" }, sizeWords(file.size)));
+  if (bytes !== undefined) words.append(download(file, bytes));
+  box.append(words);
+  return box;
+}
+
 export class MessageList {
   readonly #list: HTMLElement;
   readonly #scroller: HTMLElement;
   readonly #onretry: (row: Row) => void;
   readonly #times = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
   readonly #shown = new Map<string, { readonly item: HTMLLIElement; readonly foot: HTMLElement }>();
+  readonly #incoming = new Map<string, HTMLLIElement>();
   /** The rows on screen by time, earliest first. */
   #order: { readonly item: HTMLLIElement; readonly at: number }[] = [];
 
@@ -93,7 +140,11 @@ export class MessageList {
   }
 
   clear(): void {
+    for (const link of this.#list.querySelectorAll<HTMLElement>("a[download], img")) {
+      URL.revokeObjectURL(link.getAttribute("href") ?? link.getAttribute("src") ?? "");
+    }
     this.#shown.clear();
+    this.#incoming.clear();
     this.#order = [];
     this.#list.replaceChildren();
   }
@@ -112,7 +163,14 @@ export class MessageList {
     const bubble = element("div", { class: "bubble" });
     const foot = element("div", { class: "foot" });
     bubble.append(element("div", { class: "name", "data-testid": "message-name" }, row.own ? "You" : row.name));
-    bubble.append(...textOf(row), foot);
+    const { file } = row;
+    if (file === undefined) bubble.append(...textOf(row));
+    else {
+      // An image has no height until it is decoded: whoever was at the end is to see it.
+      const stay = row.own || this.#atEnd();
+      bubble.append(fileOf(file, () => stay && this.toEnd()));
+    }
+    bubble.append(foot);
     item.append(bubble);
     this.#mark(item, row);
     this.#fill(foot, row);
@@ -128,6 +186,34 @@ export class MessageList {
     if (follow) this.toEnd();
   }
 
+  /** A large message on its way to here. It is gone once everything is here, and the message itself is shown instead. */
+  incoming(id: string, done: number, total: number): void {
+    const known = this.#incoming.get(id);
+    if (done >= total) {
+      known?.remove();
+      this.#incoming.delete(id);
+      return;
+    }
+    const item = known ?? element("li", { class: "note", "data-testid": "incoming" });
+    const words = `${done} of ${total} parts`;
+    item.dataset["done"] = String(done);
+    item.replaceChildren(
+      element("span", {}, "Receiving a large message"),
+      progressBar("Receiving a large message", done, total, words),
+      element("span", { "aria-hidden": "true" }, words),
+    );
+    if (known !== undefined) return;
+    const follow = this.#atEnd();
+    this.#incoming.set(id, item);
+    this.#list.append(item);
+    if (follow) this.toEnd();
+  }
+
+  incomingLost(): void {
+    for (const item of this.#incoming.values()) item.remove();
+    this.#incoming.clear();
+  }
+
   toEnd(): void {
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
   }
@@ -140,7 +226,9 @@ export class MessageList {
   #insert(item: HTMLLIElement, at: number): void {
     // Nearly every row is the latest one.
     const place = this.#order.findLastIndex((shown) => shown.at <= at) + 1;
-    this.#list.insertBefore(item, this.#order[place]?.item ?? null);
+    // What is still coming in stays below what is here.
+    const [first] = this.#incoming.values();
+    this.#list.insertBefore(item, this.#order[place]?.item ?? first ?? null);
     this.#order.splice(place, 0, { item, at });
   }
 
@@ -158,12 +246,8 @@ export class MessageList {
     const { progress } = row;
     if (progress !== undefined && progress.total > 1 && progress.done < progress.total) {
       const words = `${progress.done} of ${progress.total} parts`;
-      const bar = element("progress", {
-        max: String(progress.total),
-        value: String(progress.done),
-        "aria-label": words,
-      });
-      parts.unshift(bar, element("span", {}, words));
+      const bar = progressBar("Sending", progress.done, progress.total, words);
+      parts.unshift(bar, element("span", { "aria-hidden": "true" }, words));
     }
     foot.replaceChildren(...parts);
     foot.parentElement?.querySelector(".problem")?.remove();

@@ -15,10 +15,16 @@ export class DemoPage {
     this.page = page;
   }
 
-  /** Opens the site with name and room filled in. */
-  static async open(profile: ChromiumProfile, site: string, name: string, room: string): Promise<DemoPage> {
+  /** Opens the site with name, room and the choice of encryption filled in. */
+  static async open(
+    profile: ChromiumProfile,
+    site: string,
+    name: string,
+    room: string,
+    encryption: "key" | "none" = "none",
+  ): Promise<DemoPage> {
     const url = new URL(site);
-    url.search = new URLSearchParams({ name, room }).toString();
+    url.search = new URLSearchParams({ name, room, encryption }).toString();
     return new DemoPage(await profile.open(url.href));
   }
 

@@ -63,7 +63,7 @@ describe("review of acknowledgements", () => {
     expect(alice.receive(message).acknowledged).toEqual([m1.messageId]);
   });
 
-  test("a single hit that may be a false positive does not acknowledge; hits in distinct messages do", () => {
+  test("a single false-positive hit: it does not acknowledge; hits in distinct messages do", () => {
     const alice = new Peer("alice");
     const m1 = alice.publish("one");
     const full = (salt: string) => filterOf(100, [m1.messageId, ...Array.from({ length: 99 }, (_, i) => salt + i)]);
@@ -76,7 +76,7 @@ describe("review of acknowledgements", () => {
     expect(messages).toBeLessThanOrEqual(4);
   });
 
-  test("a replayed sync counts once", () => {
+  test("replayed sync: it counts once", () => {
     const alice = new Peer("alice");
     const m1 = alice.publish("one");
     const ids = [m1.messageId, ...Array.from({ length: 99 }, (_, i) => `other-${i}`)];
@@ -93,7 +93,7 @@ describe("review of acknowledgements", () => {
     ["garbage", new Uint8Array([0xff, 0x00, 0xff, 0x13])],
     ["one byte", new Uint8Array([7])],
     ["all ones", ones ? nimLayout.encodeFilter(ones) : new Uint8Array()],
-  ])("a bloom filter of %s is ignored, and its message delivered", (_, bloomFilter) => {
+  ])("garbage, one-byte and all-ones blooms: one of %s is ignored, and its message delivered", (_, bloomFilter) => {
     const alice = new Peer("alice");
     const m1 = alice.publish("one");
     expect(bloomFilter.length).toBeGreaterThan(0);

@@ -66,7 +66,7 @@ describe("wire and ingress", () => {
     expect(bob.delivered).toEqual(["a", "b"]);
   });
 
-  test("C19: identical payloads within one millisecond get different ids, across a restart too", () => {
+  test("C19: identical payloads: those of one millisecond get different ids, across a restart too", () => {
     const alice = newPeer("alice");
     const ids = new Set([alice.send("same").messageId, alice.send("same").messageId]);
     alice.restart();
@@ -87,7 +87,7 @@ describe("wire and ingress", () => {
 });
 
 describe("cases of LIP-109 that break implementations", () => {
-  test("duplicates of a parked message are dropped", () => {
+  test("duplicates parked and delivered: those of a parked message are dropped", () => {
     const bob = newPeer("bob");
     const parked = craft({ messageId: "b", after: ["a"] });
     bob.receive(parked);
@@ -95,14 +95,14 @@ describe("cases of LIP-109 that break implementations", () => {
     expect(bob.receive(craft({ messageId: "a" })).delivered).toEqual(["a", "b"]);
   });
 
-  test("duplicates of a delivered message are dropped", () => {
+  test("duplicates parked and delivered: those of a delivered message are dropped", () => {
     const bob = newPeer("bob");
     bob.receive(craft({ messageId: "a" }));
     expect(bob.receive(craft({ messageId: "a" })).dropped).toBe("duplicate");
     expect(bob.delivered).toEqual(["a"]);
   });
 
-  test("the same id with other content: the first is kept", () => {
+  test("same id with other content: the first is kept", () => {
     const bob = newPeer("bob");
     bob.receive(craft({ messageId: "a", content: utf8("first") }));
     bob.receive(craft({ messageId: "a", content: utf8("second") }));
@@ -110,7 +110,7 @@ describe("cases of LIP-109 that break implementations", () => {
     expect(bob.delivered).toEqual(["a"]);
   });
 
-  test("a forged message with our own id acknowledges nothing, is not delivered, and satisfies dependencies", () => {
+  test("forged own id with acks: it acknowledges nothing, is not delivered, and satisfies dependencies", () => {
     const alice = newPeer("alice");
     const m1 = alice.publish("one");
     const forged = alice.receive(craft({ senderId: "alice", messageId: "forged", after: [m1.messageId] }));
@@ -128,12 +128,12 @@ describe("cases of LIP-109 that break implementations", () => {
     expect(alice.delivered).toEqual([]);
   });
 
-  test("a message that depends on itself is delivered", () => {
+  test("cycles and self-dependency: a message that depends on itself is delivered", () => {
     const bob = newPeer("bob");
     expect(bob.receive(craft({ messageId: "a", after: ["a"] })).delivered).toEqual(["a"]);
   });
 
-  test("messages in a circle are delivered once each", () => {
+  test("cycles and self-dependency: messages in a circle are delivered once each", () => {
     const bob = newPeer("bob");
     bob.receive(craft({ messageId: "a", after: ["b"] }));
     bob.receive(craft({ messageId: "b", after: ["c"] }));
@@ -142,7 +142,7 @@ describe("cases of LIP-109 that break implementations", () => {
     expect(bob.tables.incoming.size).toBe(0);
   });
 
-  test("a dependency that is only parked is not met", () => {
+  test("dependency only parked: it is not met", () => {
     const bob = newPeer("bob");
     bob.receive(craft({ messageId: "b", after: ["a"] }));
     const late = bob.receive(craft({ messageId: "c", after: ["b"] }));
@@ -150,7 +150,7 @@ describe("cases of LIP-109 that break implementations", () => {
     expect(bob.receive(craft({ messageId: "a" })).delivered).toEqual(["a", "b", "c"]);
   });
 
-  test("a reverse chain of 500 is delivered in order by its first message", () => {
+  test("reverse chain and diamond: a chain of 500 is delivered in order by its first message", () => {
     const [alice, bob] = [newPeer("alice"), newPeer("bob")];
     const sent = Array.from({ length: 500 }, (_, i) => alice.send(`message ${i}`));
     for (const { wire } of sent.toReversed()) bob.receive(wire);
@@ -159,7 +159,7 @@ describe("cases of LIP-109 that break implementations", () => {
     expect(bob.sds.missing()).toEqual([]);
   });
 
-  test("a diamond is delivered once, by Lamport time and then id", () => {
+  test("reverse chain and diamond: a diamond is delivered once, by Lamport time and then id", () => {
     const bob = newPeer("bob");
     bob.receive(craft({ messageId: "d", after: ["b", "c"], lamportTimestamp: 1_750_000_003n }));
     bob.receive(craft({ messageId: "c", after: ["a"], lamportTimestamp: 1_750_000_002n }));
@@ -172,14 +172,14 @@ describe("cases of LIP-109 that break implementations", () => {
     ]);
   });
 
-  test("of a history of 20,000 entries the newest 256 are looked at", () => {
+  test("20,000-entry history: the newest 256 are looked at", () => {
     const bob = newPeer("bob");
     const after = Array.from({ length: 20_000 }, (_, i) => `dep-${i}`);
     const outcome = bob.receive(craft({ messageId: "a", after }));
     expect(outcome.missing.map(({ messageId }) => messageId)).toEqual(after.slice(-LIMITS.sds.incomingHistory));
   });
 
-  test("an evicted dependency is met all the same", () => {
+  test("evicted dependency: it is met all the same", () => {
     const bob = new Peer("bob", { limits: { log: 3 } });
     for (const messageId of ["a", "b", "c", "d", "e"]) bob.receive(craft({ messageId }));
     expect(bob.tables.log.size).toBe(3);
@@ -192,7 +192,7 @@ describe("cases of LIP-109 that break implementations", () => {
     expect([...bob.tables.seen.keys()].sort()).toEqual(["a", "b", "c"]);
   });
 
-  test("a dependency that never comes is reported lost once, and what waited is delivered", () => {
+  test("dependency that never comes: it is reported lost once, and what waited is delivered", () => {
     const [alice, bob] = [newPeer("alice"), newPeer("bob")];
     const [m1, m2, m3] = [alice.send("one"), alice.send("two"), alice.send("three")];
     const parked = bob.receive(m2.wire);
@@ -209,7 +209,7 @@ describe("cases of LIP-109 that break implementations", () => {
     expect(bob.lost).toEqual([m1.messageId]);
   });
 
-  test("a dependency that comes late is delivered late, and nothing twice", () => {
+  test("dependency that comes late: it is delivered late, and nothing twice", () => {
     const [alice, bob] = [newPeer("alice"), newPeer("bob")];
     const [m1, m2] = [alice.send("one"), alice.send("two")];
     bob.receive(m2.wire);
@@ -265,7 +265,7 @@ describe("cases of LIP-109 that break implementations", () => {
     expect(bob.sds.missing()).toMatchObject([{ messageId: "a", hint: "0102", senderId: "alice" }]);
   });
 
-  test("sync ids in foreign histories are met dependencies, received or sent by us", () => {
+  test("sync ids in foreign histories: they are met dependencies, received or sent by us", () => {
     const [alice, bob] = [newPeer("alice"), newPeer("bob")];
     bob.receive(alice.publish("one").wire);
     const sync = bob.tick(START + 2000).outgoing[0];
@@ -401,19 +401,19 @@ describe("Lamport time", () => {
     expect(lamportOf(alice, START + 60_000)).toBe(seconds + 60);
   });
 
-  test("0 is taken as it is", () => {
+  test("Lamport 0: it is taken as it is", () => {
     const bob = newPeer("bob");
     expect(bob.receive(craft({ lamportTimestamp: 0n })).delivered).toEqual(["m"]);
     expect(lamportOf(bob)).toBe(seconds);
   });
 
-  test("a far future is delivered, and carries the clock by a day at most", () => {
+  test("Lamport far future: it is delivered, and carries the clock by a day at most", () => {
     const bob = newPeer("bob");
     expect(bob.receive(craft({ lamportTimestamp: BigInt(seconds * 2) })).delivered).toEqual(["m"]);
     expect(lamportOf(bob)).toBe(seconds + LIMITS.sds.skewMs / 1000 + 1);
   });
 
-  test.each([2n ** 63n - 1n, 2n ** 64n - 1n, 2n ** 53n])("%s is refused", (lamportTimestamp) => {
+  test.each([2n ** 63n - 1n, 2n ** 64n - 1n, 2n ** 53n])("Lamport %s: it is refused", (lamportTimestamp) => {
     const bob = newPeer("bob");
     expect(bob.receive(craft({ lamportTimestamp })).dropped).toBe(
       // Of 2⁶³ or more it is no Lamport timestamp of nim-sds.

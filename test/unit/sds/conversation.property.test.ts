@@ -219,7 +219,7 @@ test("restart with parked content: it is delivered when its dependency comes, an
   expect(bob.delivered).toEqual(["a", "b"]);
 });
 
-test("C23: a message replayed after a restart is not delivered again", () => {
+test("C23: replay after restart: it is not delivered again", () => {
   const [alice, bob] = [new Peer("alice"), new Peer("bob")];
   const m1 = alice.send("one");
   bob.receive(m1.wire);

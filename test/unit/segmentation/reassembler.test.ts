@@ -58,7 +58,7 @@ describe("scenarios", () => {
     expect([h.pending, h.lost]).toEqual([0, []]);
   });
 
-  test("G08: a duplicate changes nothing that is held", () => {
+  test("G08: exact duplicate: it changes nothing that is held", () => {
     const h = new Harness();
     const [message = expect.unreachable()] = messagesOf(patternPayload(2 * CHUNK));
     h.add(message);
@@ -183,7 +183,7 @@ describe("the same payload", () => {
     expect(h.delivered).toEqual([{ senderId: "alice", messageId: "b0", payload }]);
   });
 
-  test("from two senders is two messages", () => {
+  test("same payload from two senders: it is two messages", () => {
     const h = new Harness();
     const payload = patternPayload(2 * CHUNK);
     const [a0, a1] = messagesOf(payload, { name: "a", senderId: "alice" });
@@ -245,7 +245,7 @@ describe("segments that contradict each other", () => {
     segmentPayload: new Uint8Array(CHUNK),
   };
 
-  test("the first writer of a slot keeps it", () => {
+  test("same slot with other bytes: the first writer keeps it", () => {
     const h = new Harness();
     const [m0, m1, m2] = messagesOf(payload);
     if (!(m0 && m1 && m2)) expect.unreachable();
@@ -257,7 +257,7 @@ describe("segments that contradict each other", () => {
     expect(h.delivered).toEqual([{ senderId: "alice", messageId: "m0", payload }]);
   });
 
-  test("bad data without spare is discarded and reported once", () => {
+  test("bad data without spare: it is discarded and reported once", () => {
     const h = new Harness();
     const [m0, m1, m2] = messagesOf(payload);
     if (!(m0 && m1 && m2)) expect.unreachable();
@@ -273,7 +273,7 @@ describe("segments that contradict each other", () => {
     ["counts", { dataSegmentCount: 3, paritySegmentCount: 1 }],
     ["length", { originalPayloadLength: payload.length - 1 }],
     ["shard length", { segmentPayload: new Uint8Array(CHUNK + 1) }],
-  ])("the same hash with other %s opens a set of its own and does not lock the real one", (_, changes) => {
+  ])("same hash with other %s: it opens a set of its own and does not lock the real one", (_, changes) => {
     const h = new Harness();
     const content = encodeSegment({ ...segment, ...changes });
     h.take({ senderId: "alice", messageId: "f", content }, ...messagesOf(payload));
@@ -281,7 +281,7 @@ describe("segments that contradict each other", () => {
     expect(h.pending).toBe(1);
   });
 
-  test("a length that no such segment could have is refused", () => {
+  test("length outside its range: it is refused", () => {
     const h = new Harness();
     const content = encodeSegment({ ...segment, originalPayloadLength: 2 ** 32 - 1 });
     expect(h.add({ senderId: "alice", messageId: "f", content })).toEqual({
@@ -457,7 +457,7 @@ describe("floods", () => {
     expect(h.lost).toHaveLength(9_900);
   });
 
-  test("one flooding sender displaces only itself", () => {
+  test("one flooding sender: it displaces only itself", () => {
     const h = new Harness();
     const payload = patternPayload(2 * CHUNK);
     const [m0, m1] = messagesOf(payload);

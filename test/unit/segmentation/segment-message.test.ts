@@ -96,7 +96,7 @@ describe("validation", () => {
     ["hash of 33 bytes", encode({ originalPayloadHash: concat(HASH, HASH.subarray(0, 1)) }), "hash is not 32 bytes"],
     ["data count 0", encode({ dataSegmentCount: 0, index: 0 }), "no data segments"],
     ["no field 4", bytesOf(`0a20${HASH_HEX}`), "no data segments"],
-    ["total of 257", encode({ dataSegmentCount: 200, paritySegmentCount: 57 }), "too many segments"],
+    ["totals 256/257: 257", encode({ dataSegmentCount: 200, paritySegmentCount: 57 }), "too many segments"],
     ["index = count", encode({ index: 3 }), "index out of range"],
     ["index = parity count", encode({ index: 2, paritySegmentCount: 2, isParity: true }), "index out of range"],
     ["parity with count 0", encode({ index: 0, isParity: true }), "index out of range"],
@@ -104,7 +104,7 @@ describe("validation", () => {
     ["oversized message", encode({ segmentPayload: new Uint8Array(200_000) }), "oversized segment"],
     ["no protobuf (G07)", bytesOf("ffffffff"), "malformed protobuf"],
     ["truncated", encode({}).subarray(0, -1), "malformed protobuf"],
-    ["truncated varint", concat(encode({}), bytesOf("1880")), "malformed protobuf"],
+    ["truncated and overlong varints: truncated", concat(encode({}), bytesOf("1880")), "malformed protobuf"],
     ["varint of eleven bytes", concat(encode({}), bytesOf(`18${"80".repeat(10)}01`)), "malformed protobuf"],
     ["a varint where bytes belong", concat(encode({}), bytesOf("0801")), "field 1 has the wrong type"],
     ["bytes where a varint belongs", concat(encode({}), bytesOf("1a00")), "field 3 has the wrong type"],
@@ -113,23 +113,23 @@ describe("validation", () => {
     expect(decodeSegment(bytes)).toEqual({ ok: false, error });
   });
 
-  test.each([2, 3, 4, 5])("refuses field %i over 2³²", (field) => {
+  test.each([2, 3, 4, 5])("varints over 2³²: refuses field %i", (field) => {
     const message = (value: bigint) => concat(encode({ index: 0 }), new ProtobufWriter().varint(field, value).finish());
     expect(decodeSegment(message(2n ** 32n + 2n))).toEqual({ ok: false, error: `field ${field} exceeds 32 bits` });
     expect(decodeSegment(message(2n ** 64n - 1n))).toEqual({ ok: false, error: `field ${field} exceeds 32 bits` });
   });
 
-  test("takes a total of 256", () => {
+  test("totals 256/257: takes a total of 256", () => {
     expect(decodeSegment(encode({ dataSegmentCount: 200, paritySegmentCount: 56 })).ok).toBe(true);
     expect(decodeSegment(encode({ dataSegmentCount: 256 })).ok).toBe(true);
   });
 
-  test("skips unknown fields and takes the last of a repeated one", () => {
+  test("unknown fields: skips them and takes the last of a repeated one", () => {
     const bytes = concat(encode({}), new ProtobufWriter().varint(3, 2).varint(8, 9).string(99, "later").finish());
     expect(decodeSegment(bytes)).toEqual({ ok: true, value: { ...segment, index: 2 } });
   });
 
-  test("takes overlong varints", () => {
+  test("truncated and overlong varints: takes overlong ones", () => {
     expect(decodeSegment(concat(encode({}), bytesOf("18828000")))).toEqual({
       ok: true,
       value: { ...segment, index: 2 },

@@ -76,6 +76,11 @@ test.each([
   expect(SegmentationConfig.create(segmentBytes, totalSegments).ok).toBe(false);
 });
 
+test("G04: eight chunks without parity are eight segments", () => {
+  const config = configOf(1024);
+  expect(segmentsOf(patternPayload(8 * config.chunkBytes), config)).toHaveLength(8);
+});
+
 test("the smallest configuration carries one aligned chunk", () => {
   expect(configOf(192, 1).chunkBytes).toBe(64);
 });

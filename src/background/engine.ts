@@ -79,7 +79,7 @@ async function startOn(database: Database, surroundings: EngineSurroundings): Pr
   const results = new CallResults(rows);
   const newId = () => crypto.randomUUID();
   const { promptWindow: window, browserSession } = surroundings;
-  const permissions = await Permissions.load({ ...rows, results, window, browserSession, newId });
+  const permissions = await Permissions.load({ ...rows, results, window, keys, vault, browserSession, newId });
 
   const view: NetworkView = channels;
   const control: NetworkControl = {
@@ -88,7 +88,16 @@ async function startOn(database: Database, surroundings: EngineSurroundings): Pr
     config: () => network,
     setConfig: surroundings.setNetwork,
   };
-  const provider = await createProviderServer({ manager, permissions, results, network: view, clock, extensionId });
+  const provider = await createProviderServer({
+    manager,
+    permissions,
+    results,
+    network: view,
+    keys,
+    vault,
+    clock,
+    extensionId,
+  });
   const ui = new UiServer({ manager, permissions, network: control, clock, version, extensionId, extensionUrl });
   const ports = new Set<HeldPort>();
 

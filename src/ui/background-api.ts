@@ -216,7 +216,15 @@ export interface UiKeyCommands {
     readonly value: { readonly text: string; readonly qr: readonly (readonly boolean[])[] };
   };
   /** Makes the channel ready for the site, before the site asks. */
-  acceptInvitation: { readonly params: { readonly text: string; readonly origin: string }; readonly value: undefined };
+  acceptInvitation: {
+    readonly params: {
+      readonly text: string;
+      readonly origin: string;
+      /** The person was warned that the key is another site's, and agreed. */
+      readonly allowNewSite?: boolean;
+    };
+    readonly value: undefined;
+  };
   retryRequest: {
     readonly params: { readonly channel: ChannelKey; readonly requestId: string };
     readonly value: undefined;

@@ -235,6 +235,9 @@ export const LIMITS = {
     receiptMs: 10 * SECOND,
     /** Milliseconds within which snapshots for the popup and prompt are sent as one. */
     snapshotMs: 100,
+    /** Requests that a snapshot lists, and large messages under way that it shows. */
+    snapshotRequests: 200,
+    snapshotTransfers: 64,
   },
   /** The timer of the channel layer. */
   shell: {

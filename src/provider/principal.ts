@@ -11,11 +11,15 @@ const LOOPBACK = new Set(["localhost", "127.0.0.1"]);
 export function pageOrigin(sender: RuntimePort["sender"], extensionId: string): string | undefined {
   if (sender?.id !== extensionId || sender.frameId !== 0) return undefined;
   const { origin } = sender;
-  if (origin === undefined || !URL.canParse(origin)) return undefined;
+  return origin !== undefined && isSiteOrigin(origin) ? origin : undefined;
+}
+
+/** Whether it is written as the origin of a secure context, exactly. */
+export function isSiteOrigin(origin: string): boolean {
+  if (!URL.canParse(origin)) return false;
   const url = new URL(origin);
-  if (url.origin !== origin) return undefined;
-  const secure = url.protocol === "https:" || (url.protocol === "http:" && LOOPBACK.has(url.hostname));
-  return secure ? origin : undefined;
+  if (url.origin !== origin) return false;
+  return url.protocol === "https:" || (url.protocol === "http:" && LOOPBACK.has(url.hostname));
 }
 
 /** Whether the sender is one of our own pages. Content scripts carry our id too, but never our URL. */

@@ -2,20 +2,23 @@
  * Serves the popup and the prompt: a snapshot of everything they show after every change, and their commands, each of
  * which is answered. Only pages of this extension get through.
  */
-import * as v from "valibot";
 import type { ConnectionStatus } from "../channel/ports.ts";
-import type { ChannelManagerApi } from "../channel/types.ts";
+import type { ChannelManagerApi, ChannelSummary } from "../channel/types.ts";
 import type { Clock } from "../common/clock.ts";
 import type { Result } from "../common/result.ts";
 import { err, ok, reasonOf } from "../common/result.ts";
 import { LIMITS } from "../limits.ts";
 import type { NetworkConfig } from "../messaging/network-config.ts";
-import type { UiAnswer, UiCommand, UiNetwork, UiSnapshot } from "../ui/background-api.ts";
+import type { UiAnswer, UiFullSnapshot, UiNetwork, UiVaultSnapshot } from "../ui/background-api.ts";
 import { UI_PORT } from "../ui/background-api.ts";
+import { Activity } from "./activity.ts";
+import { type Badge, badgeOf } from "./badge.ts";
 import type { Permissions } from "./permissions.ts";
 import { isOwnPage } from "./principal.ts";
 import { closeRevokedChannels } from "./revoked-channels.ts";
 import type { HeldPort } from "./runtime-port.ts";
+import { type ParsedCommand, type PlainCommand, parseCommand } from "./ui-command-schema.ts";
+import type { UiKeys } from "./ui-keys.ts";
 
 /** The network as the popup sees and sets it. */
 export interface NetworkControl {
@@ -32,6 +35,11 @@ export interface UiServerParts {
   readonly manager: ChannelManagerApi;
   readonly permissions: Permissions;
   readonly network: NetworkControl;
+  readonly keys?: UiKeys;
+  /** The epoch budget; `undefined` where nothing is limited. */
+  readonly budget?: () => UiVaultSnapshot["budget"] | undefined;
+  /** Called with what the extension's button shows, now and after it may have changed. */
+  readonly setBadge?: (badge: Badge) => void;
   readonly clock: Clock;
   /** The extension's version. */
   readonly version: string;
@@ -41,41 +49,27 @@ export interface UiServerParts {
   readonly extensionUrl: string;
 }
 
-const channelKey = v.object({ origin: v.string(), channelId: v.string() });
-const config = v.object({
-  name: v.string(),
-  clusterId: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
-  shards: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
-  bootstrap: v.array(v.string()),
-});
-const commandFrame = v.object({
-  type: v.literal("command"),
-  id: v.number(),
-  command: v.variant("type", [
-    v.object({
-      type: v.literal("answerPrompt"),
-      id: v.string(),
-      decision: v.picklist(["always", "once", "reject", "block"]),
-    }),
-    v.object({ type: v.literal("revokeSite"), origin: v.string() }),
-    v.object({ type: v.literal("unblockSite"), origin: v.string() }),
-    v.object({ type: v.literal("closeChannel"), channel: channelKey }),
-    v.object({ type: v.literal("setNetwork"), config }),
-  ]),
-});
-const anyCommand = v.object({ type: v.literal("command"), id: v.number() });
+/** Where a background holds no keys. */
+const NO_KEYS_SNAPSHOT: ReturnType<UiKeys["snapshot"]> = {
+  vault: { state: "open", autoLockMinutes: null, welcomed: true },
+  keys: [],
+};
 
 export class UiServer {
   readonly #parts: UiServerParts;
+  readonly #activity: Activity;
   readonly #ports = new Set<HeldPort>();
   #cancelSnapshot: (() => void) | undefined;
 
   constructor(parts: UiServerParts) {
     this.#parts = parts;
+    this.#activity = new Activity(parts.manager, parts.clock);
     const changed = (): void => this.#changed();
     parts.manager.listen(changed);
     parts.permissions.listen(changed);
     parts.network.listen(changed);
+    parts.keys?.listen(changed);
+    this.#showBadge();
   }
 
   /** Serves the port if it is the popup's or the prompt's; one that only calls itself so is closed. */
@@ -96,68 +90,89 @@ export class UiServer {
   }
 
   async #onFrame(port: HeldPort, frame: unknown): Promise<void> {
-    const head = v.safeParse(anyCommand, frame);
-    if (!head.success) return;
-    const parsed = v.safeParse(commandFrame, frame);
-    const done = parsed.success ? await this.#run(parsed.output.command) : err("The command makes no sense.");
-    const answer: UiAnswer = { type: "answer", id: head.output.id, ...(done.ok ? {} : { error: done.error }) };
+    const parsed = parseCommand(frame);
+    if (!parsed) return;
+    const { id } = parsed;
+    const done = await this.#run(parsed);
+    const came = done.ok ? (done.value === undefined ? {} : { value: done.value }) : { error: done.error };
+    const answer: UiAnswer = { type: "answer", id, ...came };
     // What the command changed is seen before its answer.
     port.post(this.#snapshot());
     port.post(answer);
+    this.#changed();
   }
 
-  async #run(command: UiCommand): Promise<Result<void>> {
-    const { manager, permissions, network } = this.#parts;
+  async #run(parsed: ParsedCommand): Promise<Result<unknown>> {
+    const { keys } = this.#parts;
     try {
-      switch (command.type) {
-        case "answerPrompt": {
-          const answered = await permissions.answer(command.id, command.decision);
-          // A site that was allowed less may be blocked when it asks for more.
-          if (command.decision === "block") await closeRevokedChannels(manager, permissions);
-          return answered;
-        }
-        case "revokeSite":
-          // The grant first: from then on nothing of the site gets through, whatever happens to its channels.
-          await permissions.revoke(command.origin);
-          await closeRevokedChannels(manager, permissions);
-          return ok(undefined);
-        case "unblockSite":
-          await permissions.unblock(command.origin);
-          return ok(undefined);
-        case "closeChannel": {
-          const closed = await manager.closeChannel(command.channel, "user");
-          // Closed already: what the person wanted.
-          return closed.ok || closed.error.kind === "unknown-channel" ? ok(undefined) : err(closed.error.message);
-        }
-        case "setNetwork":
-          return await network.setConfig(command.config);
-      }
+      if (parsed.kind === "plain") return await this.#perform(parsed.command);
+      if (parsed.kind === "key" && keys) return await keys.run(parsed.command);
+      return err("The command makes no sense.");
     } catch (thrown) {
       return err(reasonOf(thrown));
     }
   }
 
-  #snapshot(): UiSnapshot {
-    const { manager, permissions, network, version } = this.#parts;
-    const channels = manager.channels().map((channel) => channel.summary());
+  async #perform(command: PlainCommand): Promise<Result<void>> {
+    const { manager, permissions, network } = this.#parts;
+    switch (command.type) {
+      case "answerPrompt": {
+        const answered = await permissions.answer(command.id, command.decision, command.key);
+        // A site that was allowed less may be blocked when it asks for more.
+        if (command.decision === "block") await closeRevokedChannels(manager, permissions);
+        return answered;
+      }
+      case "revokeSite":
+        // The grant first: from then on nothing of the site gets through, whatever happens to its channels.
+        await permissions.revoke(command.origin);
+        await closeRevokedChannels(manager, permissions);
+        return ok(undefined);
+      case "unblockSite":
+        await permissions.unblock(command.origin);
+        return ok(undefined);
+      case "closeChannel": {
+        const closed = await manager.closeChannel(command.channel, "user");
+        // Closed already: what the person wanted.
+        return closed.ok || closed.error.kind === "unknown-channel" ? ok(undefined) : err(closed.error.message);
+      }
+      case "setNetwork":
+        return network.setConfig(command.config);
+    }
+  }
+
+  #snapshot(): UiFullSnapshot {
+    const { manager, permissions, network, version, keys, budget } = this.#parts;
+    const channels = manager.summaries();
+    const isOpen = ({ status }: ChannelSummary): boolean => status.state !== "closed";
     return {
       type: "snapshot",
       version,
       network: { status: network.status(), peers: network.peers(), config: network.config() },
       channels,
-      sites: permissions
-        .sites()
-        .map((site) => ({ ...site, channels: channels.filter(({ origin }) => origin === site.origin).length })),
+      sites: permissions.sites().map((site) => ({
+        ...site,
+        channels: channels.filter((channel) => channel.origin === site.origin && isOpen(channel)).length,
+      })),
       prompts: permissions.prompts(),
+      ...(keys?.snapshot() ?? NO_KEYS_SNAPSHOT),
+      ...this.#activity.snapshot(),
+      budget: budget?.() ?? null,
     };
   }
 
   #changed(): void {
-    if (this.#ports.size === 0) return;
+    if (this.#ports.size === 0 && !this.#parts.setBadge) return;
     this.#cancelSnapshot ??= this.#parts.clock.after(LIMITS.provider.snapshotMs, () => {
       this.#cancelSnapshot = undefined;
+      this.#showBadge();
+      if (this.#ports.size === 0) return;
       const snapshot = this.#snapshot();
       for (const port of this.#ports) port.post(snapshot);
     });
+  }
+
+  #showBadge(): void {
+    const { permissions, setBadge } = this.#parts;
+    setBadge?.(badgeOf({ prompts: permissions.prompts(), requests: this.#activity.requests() }));
   }
 }

@@ -7,6 +7,7 @@ import { DataKeys } from "../../../src/keys/data-keys.ts";
 import { KeyStore } from "../../../src/keys/key-store.ts";
 import { Vault } from "../../../src/keys/vault.ts";
 import type { NetworkConfig } from "../../../src/messaging/network-config.ts";
+import type { Badge } from "../../../src/provider/badge.ts";
 import { bridge } from "../../../src/provider/bridge.ts";
 import { CallResults } from "../../../src/provider/call-results.ts";
 import type { BackgroundFrame, LinkFrame, PageFrame, ResetFrame } from "../../../src/provider/frames.ts";
@@ -15,6 +16,7 @@ import { Permissions, type PromptWindow } from "../../../src/provider/permission
 import type { ReliableChannelProvider } from "../../../src/provider/provider-api.ts";
 import { HeldPort } from "../../../src/provider/runtime-port.ts";
 import { createProviderServer } from "../../../src/provider/server.ts";
+import { UiKeys } from "../../../src/provider/ui-keys.ts";
 import { type NetworkControl, UiServer } from "../../../src/provider/ui-server.ts";
 import type { PromptDecision, UiFullSnapshot, UiKeyChoice } from "../../../src/ui/background-api.ts";
 import { UI_PORT } from "../../../src/ui/background-api.ts";
@@ -95,6 +97,10 @@ export class World {
   readonly storage = new MemoryStorage();
   /** `storage.session`. */
   readonly session = new FakeSession();
+  /** `storage.local`. */
+  readonly settings = new FakeSession();
+  /** What the extension's button shows. */
+  badge: Badge | undefined;
   /** Whether the extension is still the one whose content scripts run. */
   installed = true;
   /** Whether a connecting page starts the background, as in a browser. */
@@ -258,7 +264,19 @@ export class World {
       clock,
       ...extension,
     });
-    const ui = new UiServer({ manager, permissions, network, clock, ...extension });
+    const { settings } = this;
+    const commands = { keys, vault, manager, permissions, transactor, settings, clock, derive: quickDerive };
+    const ui = new UiServer({
+      manager,
+      permissions,
+      network,
+      keys: await UiKeys.load(commands),
+      setBadge: (badge) => {
+        this.badge = badge;
+      },
+      clock,
+      ...extension,
+    });
     await permissions.resume();
     return {
       manager,

@@ -1,0 +1,532 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { ownBytes } from "../../../src/common/bytes.ts";
+import { readInvitation, writeInvitation } from "../../../src/keys/invitation.ts";
+import { formatKey } from "../../../src/keys/key-formats.ts";
+import { badgeOf } from "../../../src/provider/badge.ts";
+import { parseCommand } from "../../../src/provider/ui-command-schema.ts";
+import type {
+  UiAnswer,
+  UiFullCommand,
+  UiKeyCommands,
+  UiKeyCommandValue,
+  UiRequest,
+} from "../../../src/ui/background-api.ts";
+import { failureOf, SITE, TOPIC, World } from "./world.ts";
+
+const KEY = ownBytes(Uint8Array.from({ length: 32 }, (_, i) => 255 - i));
+const HEX = formatKey(KEY, "hex");
+const OTHER = "https://other.example";
+const ROOM = { origin: SITE, channelId: "room" } as const;
+const PASSWORD = "correct horse";
+const INVITED = {
+  key: KEY,
+  channelId: "room",
+  contentTopic: TOPIC,
+  profile: "logos",
+  placement: "content",
+  name: "Book club",
+} as const;
+const CODE = writeInvitation(INVITED);
+
+async function opened(world = new World()) {
+  const popup = await world.popup();
+  let id = 0;
+  const command = async (sent: UiFullCommand): Promise<UiAnswer> => {
+    id++;
+    popup.port.postMessage({ type: "command", id, command: sent });
+    const answered = () =>
+      popup.frames.find((frame) => (frame as UiAnswer).type === "answer" && (frame as UiAnswer).id === id);
+    // Passwords are derived outside the virtual clock.
+    for (let turn = 0; answered() === undefined && turn < 100; turn++) await world.clock.settle();
+    return answered() as UiAnswer;
+  };
+  /** What the command is answered with; throws where it fails. */
+  const ask = async <K extends keyof UiKeyCommands>(
+    sent: { readonly type: K } & UiKeyCommands[K]["params"],
+  ): Promise<UiKeyCommandValue<K>> => {
+    const answer = await command(sent as UiFullCommand);
+    if (answer.error !== undefined) throw new Error(answer.error);
+    return answer.value as UiKeyCommandValue<K>;
+  };
+  const fails = async (sent: UiFullCommand): Promise<string | undefined> => (await command(sent)).error;
+  const { manager, keys, vault } = await world.worker();
+  return { world, popup, ask, fails, manager, keys, vault };
+}
+
+describe("the vault in the popup", () => {
+  test("welcome without a password is remembered over restarts; with one the vault is unlocked", async () => {
+    const { world, ask, popup } = await opened();
+    expect(popup.snapshot().vault.welcomed).toBe(false);
+    await ask({ type: "welcome", password: null });
+    expect(popup.snapshot().vault).toMatchObject({ state: "open", welcomed: true });
+    await world.kill();
+    const next = await opened(world);
+    expect(next.popup.snapshot().vault.welcomed).toBe(true);
+    const other = await opened();
+    expect(await other.fails({ type: "welcome", password: "short" })).toMatch(/8 characters/);
+    expect(other.popup.snapshot().vault).toMatchObject({ state: "open", welcomed: false });
+    await other.ask({ type: "welcome", password: PASSWORD });
+    expect(other.popup.snapshot().vault).toMatchObject({ state: "unlocked", welcomed: true });
+  });
+
+  test("a password is set, changed and removed, with the current one", async () => {
+    const { ask, fails, popup } = await opened();
+    await ask({ type: "setPassword", password: null });
+    await ask({ type: "setPassword", password: PASSWORD });
+    expect(await fails({ type: "setPassword", password: "another one" })).toMatch(/current one is needed/);
+    expect(await fails({ type: "setPassword", current: "wrong one", password: null })).toMatch(/password/i);
+    expect(popup.snapshot().vault.state).toBe("unlocked");
+    await ask({ type: "setPassword", current: PASSWORD, password: "another one" });
+    await ask({ type: "setPassword", current: "another one", password: null });
+    expect(popup.snapshot().vault.state).toBe("open");
+  });
+
+  test("locked: nothing but unlocking is answered, and no key is shown", async () => {
+    const { ask, fails, popup } = await opened();
+    expect(await fails({ type: "lock" })).toMatch(/password first/);
+    const { keyId } = await ask({ type: "makeKey", name: "Friends" });
+    await ask({ type: "setPassword", password: PASSWORD });
+    await ask({ type: "lock" });
+    expect(popup.snapshot()).toMatchObject({ vault: { state: "locked" }, keys: [] });
+    for (const command of [
+      { type: "makeKey", name: "x" },
+      { type: "inspectKeyText", text: HEX },
+      { type: "exportKey", keyId, format: "hex" },
+      { type: "acceptInvitation", text: CODE, origin: SITE },
+      { type: "exportBackup", passphrase: PASSWORD },
+      { type: "deleteKey", keyId },
+    ] as const) {
+      expect(await fails(command)).toMatch(/locked: unlock it first/);
+    }
+    expect(await fails({ type: "unlock", password: "wrong one" })).toMatch(/password/i);
+    await ask({ type: "unlock", password: PASSWORD });
+    expect(popup.snapshot()).toMatchObject({ vault: { state: "unlocked" }, keys: [{ id: keyId }] });
+  });
+
+  test("the time after which it locks is chosen in minutes, and moves with every command", async () => {
+    const { world, ask, fails, popup, vault } = await opened();
+    await ask({ type: "setPassword", password: PASSWORD });
+    expect(await fails({ type: "setAutoLock", minutes: 0 })).toBeDefined();
+    await ask({ type: "setAutoLock", minutes: null });
+    expect(popup.snapshot().vault.autoLockMinutes).toBeNull();
+    await ask({ type: "setAutoLock", minutes: 5 });
+    expect(popup.snapshot().vault.autoLockMinutes).toBe(5);
+    await world.clock.advance(4 * 60_000);
+    await ask({ type: "makeKey", name: "Friends" });
+    await world.clock.advance(4 * 60_000);
+    expect(vault.state).toBe("unlocked");
+    await world.clock.advance(2 * 60_000);
+    expect(vault.state).toBe("locked");
+    expect(popup.snapshot().vault.state).toBe("locked");
+  });
+});
+
+describe("keys in the popup", () => {
+  test("a key is made, shown, renamed, exported and deleted, and deleting it again is no error", async () => {
+    const { ask, fails, popup } = await opened();
+    const { keyId } = await ask({ type: "makeKey", name: "Friends" });
+    expect(popup.snapshot().keys).toEqual([
+      {
+        id: keyId,
+        name: "Friends",
+        fingerprint: { words: expect.any(Array), hex: expect.stringMatching(/^[0-9a-f]{8}$/) },
+        createdAt: expect.any(Number),
+        origins: [],
+        channels: [],
+      },
+    ]);
+    await ask({ type: "renameKey", keyId, name: " Family " });
+    expect(popup.snapshot().keys[0]?.name).toBe("Family");
+    const { text } = await ask({ type: "exportKey", keyId, format: "jwk" });
+    expect(await ask({ type: "inspectKeyText", text })).toMatchObject({ kind: "key", format: "jwk", known: "Family" });
+    expect(JSON.stringify(popup.snapshot())).not.toContain((JSON.parse(text) as { k: string }).k);
+    for (const command of [
+      { type: "makeKey", name: "" },
+      { type: "renameKey", keyId, name: " " },
+      { type: "renameKey", keyId: "nowhere", name: "x" },
+      { type: "exportKey", keyId: "nowhere", format: "hex" },
+    ] as const) {
+      expect(await fails(command)).toMatch(/name|no such key/);
+    }
+    for (let i = 0; i < 2; i++) await ask({ type: "deleteKey", keyId });
+    expect(popup.snapshot().keys).toEqual([]);
+  });
+
+  test("pasted text is looked at without keeping it: key, invitation, backup, or nothing of these", async () => {
+    const { ask, fails, popup } = await opened();
+    const key = await ask({ type: "inspectKeyText", text: `\n${HEX} ` });
+    expect(key).toEqual({ kind: "key", format: "hex", fingerprint: expect.anything() });
+    expect(await ask({ type: "inspectKeyText", text: CODE.toLowerCase() })).toEqual({
+      kind: "invitation",
+      channelId: "room",
+      contentTopic: TOPIC,
+      name: "Book club",
+      fingerprint: key.kind === "backup" ? undefined : key.fingerprint,
+    });
+    const { text } = await ask({ type: "exportBackup", passphrase: PASSWORD });
+    expect(await ask({ type: "inspectKeyText", text })).toEqual({ kind: "backup" });
+    expect(await fails({ type: "inspectKeyText", text: `${CODE}A` })).toMatch(/typo/);
+    expect(await fails({ type: "inspectKeyText", text: "hello" })).toMatch(/no key/);
+    expect(popup.snapshot().keys).toEqual([]);
+  });
+
+  test("a key is imported once, in whatever format; an invitation or a backup pasted there says what it is", async () => {
+    const { ask, fails, popup } = await opened();
+    const first = await ask({ type: "importKey", text: HEX, name: "Pasted" });
+    expect(await ask({ type: "importKey", text: formatKey(KEY, "jwk"), name: "Again" })).toEqual(first);
+    expect(popup.snapshot().keys).toMatchObject([{ name: "Pasted" }]);
+    const { text } = await ask({ type: "exportBackup", passphrase: PASSWORD });
+    expect(await fails({ type: "importKey", text: CODE, name: "x" })).toMatch(/invitation code/);
+    expect(await fails({ type: "importKey", text, name: "x" })).toMatch(/backup/);
+    expect(await fails({ type: "importKey", text: "", name: "x" })).toMatch(/Nothing was pasted/);
+  });
+});
+
+describe("channels in the popup", () => {
+  test("a channel made for a site waits closed until the site may use it, and the site is asked for no key", async () => {
+    const { world, ask, popup } = await opened();
+    await ask({ type: "createChannel", ...ROOM, contentTopic: TOPIC, key: { kind: "make", name: "Friends" } });
+    expect(popup.snapshot()).toMatchObject({
+      channels: [{ ...ROOM, encryption: "key", status: { state: "closed" } }],
+      keys: [{ name: "Friends", origins: [SITE], channels: [ROOM] }],
+    });
+    const page = world.page();
+    const creating = page.provider.createReliableChannel({ channelId: "room", contentTopic: TOPIC });
+    await world.clock.settle();
+    const { permissions } = await world.worker();
+    expect(permissions.prompts()[0]).not.toHaveProperty("keyChoice");
+    await world.answer("always");
+    expect((await creating).channelId).toBe("room");
+    await ask({ type: "createChannel", origin: SITE, channelId: "plain", contentTopic: TOPIC });
+    expect(popup.snapshot().channels[1]).toMatchObject({ encryption: "none", status: { state: "open" } });
+  });
+
+  test("what cannot be made is refused in words", async () => {
+    const { ask, fails, manager } = await opened();
+    const params = { channelId: "room", contentTopic: TOPIC } as const;
+    await ask({ type: "createChannel", origin: SITE, ...params, key: { kind: "make", name: "Friends" } });
+    const keyId = manager.summaries()[0]?.keyId ?? "";
+    for (const origin of ["site.example", "http://site.example", "https://site.example/", "null", ""]) {
+      expect(await fails({ type: "createChannel", origin, ...params })).toMatch(/https:\/\//);
+      expect(await fails({ type: "acceptInvitation", origin, text: CODE })).toMatch(/https:\/\//);
+    }
+    expect(await fails({ type: "createChannel", origin: SITE, ...params })).toMatch(/already/);
+    const foreign = { type: "createChannel", origin: OTHER, ...params } as const;
+    expect(await fails({ ...foreign, key: { kind: "pick", keyId } })).toMatch(/Another site uses this key/);
+    expect(manager.summaries()).toHaveLength(1);
+    await ask({ ...foreign, key: { kind: "pick", keyId, allowNewSite: true } });
+    expect(manager.summaries()).toMatchObject([{ keyId }, { origin: OTHER, keyId }]);
+    manager.fail("limit");
+    expect(await fails({ ...foreign, channelId: "third" })).toMatch(/the limit failure/);
+  });
+
+  test("a channel is renamed, its key changed, and it is deleted; deleting it again is no error", async () => {
+    const { ask, fails, popup } = await opened();
+    await ask({ type: "createChannel", ...ROOM, contentTopic: TOPIC, key: { kind: "make", name: "First" } });
+    const first = popup.snapshot().keys[0]?.id;
+    await ask({ type: "renameChannel", channel: ROOM, label: " Our room " });
+    for (let i = 0; i < 2; i++) {
+      await ask({ type: "changeChannelKey", channel: ROOM, key: { kind: "import", text: HEX, name: "Second" } });
+    }
+    const second = popup.snapshot().keys.find(({ name }) => name === "Second");
+    expect(second?.origins).toEqual([SITE]);
+    expect(popup.snapshot()).toMatchObject({
+      channels: [{ label: "Our room", keyId: second?.id, earlierKeyIds: [first] }],
+      details: [{ channel: ROOM, label: "Our room", keyId: second?.id }],
+    });
+    expect(await fails({ type: "renameChannel", channel: ROOM, label: " " })).toMatch(/needs a name/);
+    expect(await fails({ type: "renameChannel", channel: { ...ROOM, channelId: "x" }, label: "x" })).toMatch(/unknown/);
+    expect(await fails({ type: "changeChannelKey", channel: ROOM, key: { kind: "pick", keyId: "x" } })).toMatch(
+      /no such/,
+    );
+    for (let i = 0; i < 2; i++) await ask({ type: "deleteChannel", channel: ROOM });
+    expect(popup.snapshot().channels).toEqual([]);
+    expect(await fails({ type: "changeChannelKey", channel: ROOM, key: { kind: "make", name: "x" } })).toMatch(
+      /no such/,
+    );
+    await ask({ type: "createChannel", ...ROOM, contentTopic: TOPIC });
+    expect(await fails({ type: "changeChannelKey", channel: ROOM, key: { kind: "make", name: "x" } })).toMatch(
+      /not encrypted/,
+    );
+  });
+
+  test("requests are shown newest first, and a failed one is sent again", async () => {
+    const { world, ask, fails, popup, manager } = await opened();
+    const page = await world.trustedPage();
+    const channel = await page.provider.createReliableChannel({
+      channelId: "room",
+      contentTopic: TOPIC,
+      encryption: { mode: "none" },
+    });
+    const requestId = await channel.send(Uint8Array.of(1, 2));
+    const retry = { type: "retryRequest", channel: ROOM, requestId } as const;
+    expect(await fails(retry)).toMatch(/only a request that failed/);
+    await manager.settle(ROOM, "send-error");
+    await world.clock.advance(100);
+    manager.tell(ROOM, { type: "status", status: { state: "open", health: "UNHEALTHY", pending: 0 } });
+    await world.clock.advance(100);
+    expect(popup.snapshot().requests).toMatchObject([{ channel: ROOM, requestId, state: "send-error", bytes: 2 }]);
+    expect(world.badge?.text).toBe("!1");
+    await ask(retry);
+    expect(popup.snapshot().requests).toMatchObject([{ state: "sending" }]);
+    await channel.close();
+    expect(await fails(retry)).toMatch(/not open/);
+  });
+
+  test("a large message under way is shown until it is done, or its channel closed", async () => {
+    const { world, popup, manager } = await opened();
+    const progress = (id: string, done: number, direction: "in" | "out" = "in") =>
+      manager.tell(ROOM, { type: "progress", direction, id, done, total: 4 });
+    const shown = async () => {
+      await world.clock.advance(100);
+      return popup.snapshot().transfers;
+    };
+    progress("a", 1);
+    progress("b", 1, "out");
+    progress("a", 2);
+    expect(await shown()).toEqual([
+      { channel: ROOM, direction: "out", id: "b", done: 1, total: 4 },
+      { channel: ROOM, direction: "in", id: "a", done: 2, total: 4 },
+    ]);
+    progress("a", 4);
+    manager.tell(ROOM, { type: "event", event: { type: "reliable:message:sent", requestId: "b", seq: 1, at: 0 } });
+    expect(await shown()).toEqual([]);
+    for (let i = 0; i < 100; i++) progress(`${i}`, 1);
+    expect((await shown()).map(({ id }) => id)).toEqual(Array.from({ length: 64 }, (_, i) => `${i + 36}`));
+    manager.tell(ROOM, { type: "close", reason: "user" });
+    expect(await shown()).toEqual([]);
+    progress("stuck", 1);
+    await world.clock.advance(12 * 60_000);
+    manager.tell(ROOM, { type: "status", status: { state: "open", health: "UNHEALTHY", pending: 0 } });
+    expect(await shown()).toEqual([]);
+  });
+});
+
+describe("invitations in the popup", () => {
+  test("one that is made here is accepted elsewhere, and both have the same channel and key", async () => {
+    const [alice, bob] = [await opened(), await opened()];
+    await alice.ask({
+      type: "createChannel",
+      ...ROOM,
+      contentTopic: TOPIC,
+      key: { kind: "import", text: HEX, name: "K" },
+    });
+    await alice.ask({ type: "renameChannel", channel: ROOM, label: "Book club" });
+    const { text, qr } = await alice.ask({ type: "createInvitation", channel: ROOM });
+    expect(readInvitation(text)).toMatchObject({ ok: true, value: { key: KEY, channelId: "room", name: "Book club" } });
+    expect(qr.length).toBeGreaterThan(21);
+    expect(qr.every((row) => row.length === qr.length)).toBe(true);
+    for (let i = 0; i < 2; i++) await bob.ask({ type: "acceptInvitation", text, origin: OTHER });
+    expect(bob.popup.snapshot()).toMatchObject({
+      channels: [
+        { origin: OTHER, channelId: "room", label: "Book club", encryption: "key", status: { state: "closed" } },
+      ],
+      keys: [{ name: "Book club", origins: [OTHER], fingerprint: alice.popup.snapshot().keys[0]?.fingerprint }],
+    });
+    expect(bob.keys.find(KEY)?.id).toBe(bob.manager.summaries()[0]?.keyId);
+  });
+
+  test("the placement of the invitation is the channel's, and for a site that is allowed it is open at once", async () => {
+    const { world, ask, manager } = await opened();
+    const page = await world.trustedPage();
+    await ask({ type: "acceptInvitation", text: CODE, origin: SITE });
+    expect(manager.summaries()).toMatchObject([{ placement: "content", status: { state: "open" } }]);
+    const channel = await page.provider.createReliableChannel({ channelId: "room", contentTopic: TOPIC });
+    expect(channel.channelId).toBe("room");
+    expect(world.window.opened).toBe(1);
+  });
+
+  test("accepted while the site's prompt is open, it is what the prompt's answer uses", async () => {
+    const { world, ask, manager, keys } = await opened();
+    const page = await world.trustedPage();
+    const creating = page.provider.createReliableChannel({ channelId: "room", contentTopic: TOPIC });
+    await world.clock.settle();
+    await ask({ type: "acceptInvitation", text: CODE, origin: SITE });
+    await world.answer("always", { kind: "pick", keyId: keys.find(KEY)?.id ?? "" });
+    await creating;
+    expect(manager.summaries()).toMatchObject([{ keyId: keys.find(KEY)?.id, earlierKeyIds: [] }]);
+  });
+
+  test("accepted, and another key chosen in the prompt after all: the person's last word counts", async () => {
+    const { world, ask, manager, keys } = await opened();
+    const page = await world.trustedPage();
+    const creating = page.provider.createReliableChannel({ channelId: "room", contentTopic: TOPIC });
+    await world.clock.settle();
+    await ask({ type: "acceptInvitation", text: CODE, origin: SITE });
+    await world.answer("always", { kind: "make", name: "Mine" });
+    await creating;
+    const mine = keys.list().find(({ name }) => name === "Mine")?.id;
+    expect(manager.summaries()).toMatchObject([{ keyId: mine, earlierKeyIds: [keys.find(KEY)?.id] }]);
+  });
+
+  test("what does not fit is refused in words, and changes nothing", async () => {
+    const { ask, fails, manager, keys } = await opened();
+    await ask({ type: "createChannel", ...ROOM, contentTopic: TOPIC, key: { kind: "make", name: "Mine" } });
+    await ask({ type: "createChannel", origin: SITE, channelId: "plain", contentTopic: TOPIC });
+    const before = manager.summaries();
+    const accept = { type: "acceptInvitation", origin: SITE } as const;
+    expect(await fails({ ...accept, text: CODE })).toMatch(/another key/);
+    expect(await fails({ ...accept, text: writeInvitation({ ...INVITED, channelId: "plain" }) })).toMatch(
+      /another channel/,
+    );
+    expect(await fails({ ...accept, text: "hello" })).toMatch(/no invitation/);
+    expect(await fails({ type: "createInvitation", channel: { ...ROOM, channelId: "plain" } })).toMatch(/encrypted/);
+    expect(await fails({ type: "createInvitation", channel: { ...ROOM, channelId: "x" } })).toMatch(/no such channel/);
+    expect(manager.summaries()).toEqual(before);
+    expect(keys.list()).toHaveLength(1);
+  });
+
+  test("with a key of another site it needs the consent of its own", async () => {
+    const { ask, fails, keys } = await opened();
+    await ask({ type: "acceptInvitation", text: CODE, origin: SITE });
+    const accept = { type: "acceptInvitation", text: CODE, origin: OTHER } as const;
+    expect(await fails(accept)).toMatch(/Another site uses this key/);
+    await ask({ ...accept, allowNewSite: true });
+    expect(keys.find(KEY)?.origins).toEqual([SITE, OTHER]);
+  });
+});
+
+describe("backups in the popup", () => {
+  test("bring keys, channels, names and earlier keys to another profile, once", async () => {
+    const [alice, bob] = [await opened(), await opened()];
+    await alice.ask({ type: "createChannel", ...ROOM, contentTopic: TOPIC, key: { kind: "make", name: "First" } });
+    await alice.ask({ type: "changeChannelKey", channel: ROOM, key: { kind: "import", text: HEX, name: "Second" } });
+    await alice.ask({ type: "renameChannel", channel: ROOM, label: "Our room" });
+    await alice.ask({ type: "createChannel", origin: OTHER, channelId: "plain", contentTopic: TOPIC });
+    const { text } = await alice.ask({ type: "exportBackup", passphrase: PASSWORD });
+    expect(text).not.toContain(HEX);
+    const restore = { type: "importBackup", text, passphrase: PASSWORD } as const;
+    expect(await bob.ask(restore)).toEqual({ keys: 2, channels: 2 });
+    expect(await bob.ask(restore)).toEqual({ keys: 0, channels: 0 });
+    const idOf = (name: string) => bob.keys.list().find((key) => key.name === name)?.id;
+    expect(bob.manager.summaries()).toMatchObject([
+      { ...ROOM, label: "Our room", encryption: "key", keyId: idOf("Second"), earlierKeyIds: [idOf("First")] },
+      { origin: OTHER, channelId: "plain", encryption: "none" },
+    ]);
+    expect(bob.keys.find(KEY)).toMatchObject({ id: idOf("Second"), source: "backup", origins: [SITE] });
+  });
+
+  test("a wrong or weak passphrase and text that is no backup are refused in words", async () => {
+    const { ask, fails } = await opened();
+    expect(await fails({ type: "exportBackup", passphrase: "short" })).toMatch(/8 characters/);
+    const { text } = await ask({ type: "exportBackup", passphrase: PASSWORD });
+    expect(await fails({ type: "importBackup", text, passphrase: "wrong one" })).toMatch(/pass/i);
+    expect(await fails({ type: "importBackup", text: CODE, passphrase: PASSWORD })).toMatch(/no backup/);
+  });
+});
+
+describe("the badge", () => {
+  const failed = { state: "send-error" } as UiRequest;
+  test.each([
+    ["nothing", 0, [], ""],
+    ["prompts before failures", 2, [failed], "2"],
+    ["failures", 0, [failed, failed, { state: "sent" }, { state: "delivery-error" }], "!2"],
+    ["very many", 1_000, [], "99+"],
+    ["very many failures", 0, Array.from({ length: 150 }, () => failed), "!99+"],
+  ])("shows %s", (_, prompts, requests, text) => {
+    const badge = badgeOf({
+      prompts: Array.from({ length: prompts }, (_, i) => ({ id: `${i}`, origin: SITE, requestedAt: 0 })),
+      requests: requests as UiRequest[],
+    });
+    expect(badge.text).toBe(text);
+  });
+
+  test("follows prompts, also while no popup is open", async () => {
+    const world = new World();
+    await world.worker();
+    expect(world.badge?.text).toBe("");
+    const failure = failureOf(world.page().provider.connect());
+    await world.clock.advance(100);
+    expect(world.badge?.text).toBe("1");
+    await world.answer("reject");
+    await failure;
+    await world.clock.advance(100);
+    expect(world.badge?.text).toBe("");
+  });
+});
+
+describe("hostile command frames", () => {
+  const value = fc.oneof(
+    { depthSize: "small" },
+    fc.anything({ withDate: true, withMap: true, withTypedArray: true, withBigInt: true }),
+    fc.constantFrom(SITE, "room", TOPIC, HEX, CODE, "", PASSWORD, null, 0, -1, Number.NaN, "jwk", "\ud800"),
+    fc.constantFrom(
+      ROOM,
+      { kind: "make", name: "x" },
+      { kind: "pick", keyId: "x" },
+      { kind: "import", text: HEX, name: "x" },
+    ),
+  );
+  const TYPES = [
+    "answerPrompt",
+    "revokeSite",
+    "unblockSite",
+    "closeChannel",
+    "setNetwork",
+    "welcome",
+    "setPassword",
+    "unlock",
+    "lock",
+    "setAutoLock",
+    "makeKey",
+    "inspectKeyText",
+    "importKey",
+    "renameKey",
+    "exportKey",
+    "deleteKey",
+    "createChannel",
+    "renameChannel",
+    "changeChannelKey",
+    "deleteChannel",
+    "createInvitation",
+    "acceptInvitation",
+    "retryRequest",
+    "importBackup",
+    "constructor",
+    "__proto__",
+  ];
+  const members = Object.fromEntries(
+    ["id", "decision", "key", "origin", "channel", "config", "password", "current", "minutes", "name", "text", "keyId"]
+      .concat(["format", "channelId", "contentTopic", "label", "requestId", "passphrase", "allowNewSite"])
+      .map((name) => [name, value]),
+  );
+  const command = fc.oneof(
+    value,
+    fc.record({ type: fc.constantFrom(...TYPES), ...members }, { requiredKeys: ["type"] }),
+  );
+
+  test("what is parsed parses to itself, and the parser never throws", () => {
+    fc.assert(
+      fc.property(command, (raw) => {
+        const parsed = parseCommand({ type: "command", id: 1, command: raw });
+        if (parsed?.kind === "senseless") return;
+        expect(parseCommand({ type: "command", id: 1, command: parsed?.command })).toEqual(parsed);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test("every command is answered once, and the popup goes on being served", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(command, { minLength: 1, maxLength: 10 }), async (commands) => {
+        const { popup, ask } = await opened();
+        const sent: number[] = [];
+        for (const [i, raw] of commands.entries()) {
+          try {
+            popup.port.postMessage({ type: "command", id: 1_000 + i, command: raw });
+            sent.push(1_000 + i);
+          } catch {
+            // No structured clone: a browser would not carry it either.
+          }
+        }
+        await ask({ type: "setAutoLock", minutes: 60 });
+        const answers = popup.frames.flatMap((frame) =>
+          (frame as UiAnswer).type === "answer" ? [(frame as UiAnswer).id] : [],
+        );
+        expect(answers.filter((id) => id >= 1_000).toSorted((a, b) => a - b)).toEqual(sent);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});

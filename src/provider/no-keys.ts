@@ -1,7 +1,6 @@
-/** For a background that holds no channel keys and no vault: every key is unknown, and nothing is ever locked. */
+/** For a background that holds no channel keys: every key is unknown. */
 import { err } from "../common/result.ts";
 import type { KeyStore } from "../keys/key-store.ts";
-import type { LockView } from "./permissions.ts";
 
 const unknown = err({ kind: "not-found", message: "There is no such key." } as const);
 
@@ -13,5 +12,3 @@ export const NO_KEYS: Pick<KeyStore, "make" | "import" | "bytes" | "bind" | "lis
   list: () => [],
   resolve: () => unknown,
 };
-
-export const NEVER_LOCKED: LockView = { locked: false, listen: () => () => {} };

@@ -24,7 +24,8 @@ import type { CallResults } from "./call-results.ts";
 import type { Failure, Outcome } from "./failures.ts";
 import { blocked, fail, internal, keyRequired, locked, unauthorized, userRejected } from "./failures.ts";
 import { type ChoosableKeys, carryOut } from "./key-choice.ts";
-import { NEVER_LOCKED, NO_KEYS } from "./no-keys.ts";
+import { type LockView, NEVER_LOCKED } from "./lock-view.ts";
+import { NO_KEYS } from "./no-keys.ts";
 import type { PromptRow, SiteGrant, SiteRow } from "./permission-rows.ts";
 import { readPrompts, readSites } from "./permission-rows.ts";
 import type { Grant, Scope } from "./provider-api.ts";
@@ -66,13 +67,6 @@ export interface Ask {
 export interface Allowed {
   /** The stored id of the key that they chose, where there was a choice and they did. */
   readonly keyId?: string;
-}
-
-/** Whether keys and content can be had. The vault is one. */
-export interface LockView {
-  readonly locked: boolean;
-  /** Called after every change. Returns what ends it. */
-  listen(listener: () => void): () => void;
 }
 
 export interface PermissionParts {

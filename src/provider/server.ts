@@ -26,9 +26,10 @@ import { fail, fromChannelError, internal, keyRequired, locked, notFound, unknow
 import { parseFrame } from "./frame-schema.ts";
 import type { Attachment, CallFrame, NetworkState, OpenedChannel, PageFrame, Params, Value } from "./frames.ts";
 import { BRIDGE_PORT, PROTOCOL_VERSION } from "./frames.ts";
-import { NEVER_LOCKED, NO_KEYS } from "./no-keys.ts";
+import { type LockView, NEVER_LOCKED } from "./lock-view.ts";
+import { NO_KEYS } from "./no-keys.ts";
 import { PageSession, toLogged } from "./page-session.ts";
-import type { Ask, LockView, Permissions } from "./permissions.ts";
+import type { Ask, Permissions } from "./permissions.ts";
 import { ALL_SCOPES } from "./permissions.ts";
 import { pageOrigin } from "./principal.ts";
 import type { LoggedEvent, Quota, RequestId, RequestInfo, Scope, Session } from "./provider-api.ts";

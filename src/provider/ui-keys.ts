@@ -6,13 +6,12 @@ import type { ChannelKey, ChannelManagerApi, ChannelParams, ChannelSummary } fro
 import type { Clock } from "../common/clock.ts";
 import { err, ok, type Result } from "../common/result.ts";
 import type { Transactor } from "../common/transactor.ts";
-import { type RandomBytes, systemRandom } from "../encryption/random.ts";
 import { type BackupChannel, readBackup, writeBackup } from "../keys/backup.ts";
 import { fingerprintOf } from "../keys/fingerprint.ts";
 import { type Invitation, readInvitation, writeInvitation } from "../keys/invitation.ts";
 import { parseKey } from "../keys/key-formats.ts";
 import type { KeyStore, StoredKeyId } from "../keys/key-store.ts";
-import { type DeriveKey, pbkdf2 } from "../keys/password-seal.ts";
+import { type DeriveKey, type PasswordKdf, pbkdf2 } from "../keys/password-seal.ts";
 import { qrCode } from "../keys/qr.ts";
 import type { Vault } from "../keys/vault.ts";
 import { LIMITS } from "../limits.ts";
@@ -39,7 +38,7 @@ export interface UiKeysParts {
   readonly transactor: Pick<Transactor, "run">;
   readonly settings: SettingsArea;
   readonly clock: Clock;
-  readonly random?: RandomBytes;
+  readonly random: PasswordKdf["random"];
   readonly derive?: DeriveKey;
 }
 
@@ -57,7 +56,7 @@ const done = (result: Result<unknown, { readonly message: string }>): Result<und
 const ALWAYS: ReadonlySet<KeyCommand["type"]> = new Set(["welcome", "setPassword", "unlock", "lock", "setAutoLock"]);
 
 export class UiKeys {
-  readonly #parts: UiKeysParts & { readonly random: RandomBytes; readonly derive: DeriveKey };
+  readonly #parts: UiKeysParts & PasswordKdf;
   readonly #handlers: Handlers = {
     welcome: (command) => this.#welcome(command),
     setPassword: (command) => this.#setPassword(command),
@@ -116,7 +115,7 @@ export class UiKeys {
   }
 
   private constructor(parts: UiKeysParts, welcomed: boolean) {
-    this.#parts = { ...parts, random: parts.random ?? systemRandom, derive: parts.derive ?? pbkdf2 };
+    this.#parts = { ...parts, derive: parts.derive ?? pbkdf2 };
     this.#welcomed = welcomed;
   }
 

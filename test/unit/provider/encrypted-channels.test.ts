@@ -45,6 +45,8 @@ describe("the key of a new encrypted channel", () => {
     });
     await world.answer("once", { kind: "make", name: "Friends" });
     await creating;
+    // Keys are listed by their age.
+    await world.clock.advance(1);
     const others = other.provider.createReliableChannel(ROOM);
     await world.answer("once", { kind: "make", name: "Others" });
     await others;

@@ -169,6 +169,8 @@ describe("the line between page and background", () => {
   test("a call that is done leaves no timer and no abort listener behind", async () => {
     const world = new World();
     const page = await world.trustedPage();
+    // The badge follows a prompt after a moment.
+    await world.clock.advance(1_000);
     const controller = new AbortController();
     await page.provider.quota.call(page.provider);
     await page.provider.listChannels({ signal: controller.signal, timeoutMs: 60_000 });

@@ -3,6 +3,7 @@ import type { ConnectionStatus } from "../../../src/channel/ports.ts";
 import { ok } from "../../../src/common/result.ts";
 import { Journal } from "../../../src/common/table.ts";
 import { Transactor } from "../../../src/common/transactor.ts";
+import { systemRandom } from "../../../src/encryption/random.ts";
 import { DataKeys } from "../../../src/keys/data-keys.ts";
 import { KeyStore } from "../../../src/keys/key-store.ts";
 import { Vault } from "../../../src/keys/vault.ts";
@@ -265,7 +266,8 @@ export class World {
       ...extension,
     });
     const { settings } = this;
-    const commands = { keys, vault, manager, permissions, transactor, settings, clock, derive: quickDerive };
+    const kdf = { random: systemRandom, derive: quickDerive };
+    const commands = { keys, vault, manager, permissions, transactor, settings, clock, ...kdf };
     const ui = new UiServer({
       manager,
       permissions,

@@ -68,8 +68,10 @@ export class Member {
   send(payload: Bytes, now: number): readonly Departure[] {
     const segments = performSegmentation(payload, this.#segmentation);
     if (!segments.ok) throw new Error(segments.error.message);
-    const departures = segments.value.map((content): Departure => {
-      const { messageId, wire } = this.#sds.wrapOutgoing(content, { now, ephemeral: false });
+    const departures = segments.value.map((content, index): Departure => {
+      const isInner = index < segments.value.length - 1;
+      const context = { now, ephemeral: false, ...(isInner ? { inner: true as const } : {}) };
+      const { messageId, wire } = this.#sds.wrapOutgoing(content, context);
       return { kind: "message", messageId, wire, ephemeral: false };
     });
     this.#commit();
@@ -109,6 +111,7 @@ export class Member {
     for (const messageId of outcome.exhausted) this.events.push({ type: "exhausted", messageId });
     for (const { messageId } of outcome.lost) this.events.push({ type: "lost", messageId });
     for (const id of outcome.delivered) {
+      if (this.#reassembler.isInner(id)) this.#sds.noteInner(id);
       const released = this.#reassembler.release(id, now);
       if (released === undefined) continue;
       if ("lost" in released) this.events.push({ type: "lost", messageId: released.lost.messageId });

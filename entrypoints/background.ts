@@ -18,12 +18,19 @@ const LOCK_ALARM = "lock";
  * each waits for the one engine.
  */
 export default defineBackground(() => {
+  // Manifest version 2, in Firefox, calls it otherwise.
+  const action = browser.action ?? browser.browserAction;
   const promptWindow = createPromptWindow(browser);
   const keeper: EngineKeeper = new EngineKeeper(
     async (onBroken) =>
       startEngine({
         network: await readNetwork(browser.storage.local),
         setNetwork: (config) => writeNetwork(browser.storage.local, config),
+        settings: browser.storage.local,
+        setBadge({ text, colour }) {
+          void action.setBadgeText({ text });
+          void action.setBadgeBackgroundColor({ color: colour });
+        },
         session: browser.storage.session,
         wakeAt(at) {
           if (at === undefined) void browser.alarms.clear(LOCK_ALARM);

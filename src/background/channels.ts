@@ -17,6 +17,8 @@ import type { NetworkControl } from "../provider/ui-server.ts";
 export interface EngineChannels extends NetworkView, Pick<NetworkControl, "peers"> {
   readonly manager: ChannelManagerApi;
   readonly locked: boolean;
+  /** The epoch budget; `undefined` where nothing is limited. */
+  readonly budget: () => ReturnType<ReliableChannelManager["quota"]>;
   start(): Promise<void>;
   stop(): Promise<void>;
   /** The device went online or offline. */
@@ -40,6 +42,7 @@ export async function runningChannels(rows: Rows, network: NetworkConfig, keys: 
   return {
     manager,
     locked: false,
+    budget: () => manager.quota(),
     status: () => messaging.connectionStatus(),
     listen: (listener) => manager.onHealth(listener),
     peers: () => messaging.peers(),
@@ -54,6 +57,7 @@ export async function lockedChannels(storage: Storage): Promise<EngineChannels> 
   return {
     manager,
     locked: true,
+    budget: () => undefined,
     status: () => "Disconnected",
     listen: () => () => {},
     peers: () => ({ lightpush: 0, filter: 0, store: 0 }),

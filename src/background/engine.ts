@@ -7,14 +7,17 @@
 import { systemClock } from "../common/clock.ts";
 import { Journal } from "../common/table.ts";
 import { Transactor } from "../common/transactor.ts";
+import { systemRandom } from "../encryption/random.ts";
 import { DataKeys } from "../keys/data-keys.ts";
 import { KeyStore } from "../keys/key-store.ts";
 import { type SessionArea, Vault } from "../keys/vault.ts";
 import type { NetworkConfig } from "../messaging/network-config.ts";
+import type { Badge } from "../provider/badge.ts";
 import { CallResults } from "../provider/call-results.ts";
 import { Permissions, type PromptWindow } from "../provider/permissions.ts";
 import type { HeldPort } from "../provider/runtime-port.ts";
 import { createProviderServer, type NetworkView } from "../provider/server.ts";
+import { type SettingsArea, UiKeys } from "../provider/ui-keys.ts";
 import { type NetworkControl, UiServer } from "../provider/ui-server.ts";
 import { Database } from "../storage/database.ts";
 import { SealedStorage } from "../storage/sealed-storage.ts";
@@ -26,6 +29,10 @@ export interface EngineSurroundings {
   readonly network: NetworkConfig;
   /** Stores another network; the engine is then replaced. */
   readonly setNetwork: NetworkControl["setConfig"];
+  /** `storage.local`. */
+  readonly settings: SettingsArea;
+  /** Shows on the toolbar what waits for the person. */
+  readonly setBadge: (badge: Badge) => void;
   /** `storage.session`. */
   readonly session: SessionArea;
   /** Asks for an alarm, should the worker not live until then; `undefined` cancels it. */
@@ -98,7 +105,21 @@ async function startOn(database: Database, surroundings: EngineSurroundings): Pr
     clock,
     extensionId,
   });
-  const ui = new UiServer({ manager, permissions, network: control, clock, version, extensionId, extensionUrl });
+  const { settings, setBadge } = surroundings;
+  const random = systemRandom;
+  const uiKeys = await UiKeys.load({ keys, vault, manager, permissions, transactor, clock, random, settings });
+  const ui = new UiServer({
+    manager,
+    permissions,
+    network: control,
+    keys: uiKeys,
+    budget: channels.budget,
+    setBadge,
+    clock,
+    version,
+    extensionId,
+    extensionUrl,
+  });
   const ports = new Set<HeldPort>();
 
   const stop = async (): Promise<void> => {

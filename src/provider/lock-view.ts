@@ -4,6 +4,3 @@ export interface LockView {
   /** Called after every change. Returns what ends it. */
   listen(listener: () => void): () => void;
 }
-
-/** For a background that has no vault. */
-export const NEVER_LOCKED: LockView = { locked: false, listen: () => () => {} };

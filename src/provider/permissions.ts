@@ -24,8 +24,7 @@ import type { CallResults } from "./call-results.ts";
 import type { Failure, Outcome } from "./failures.ts";
 import { blocked, fail, internal, keyRequired, locked, unauthorized, userRejected } from "./failures.ts";
 import { type ChoosableKeys, carryOut } from "./key-choice.ts";
-import { type LockView, NEVER_LOCKED } from "./lock-view.ts";
-import { NO_KEYS } from "./no-keys.ts";
+import type { LockView } from "./lock-view.ts";
 import type { PromptRow, SiteGrant, SiteRow } from "./permission-rows.ts";
 import { readPrompts, readSites } from "./permission-rows.ts";
 import type { Grant, Scope } from "./provider-api.ts";
@@ -76,8 +75,8 @@ export interface PermissionParts {
   readonly clock: Clock;
   readonly results: CallResults;
   readonly window: PromptWindow;
-  readonly keys?: ChoosableKeys;
-  readonly vault?: LockView;
+  readonly keys: ChoosableKeys;
+  readonly vault: LockView;
   /** Identifies the running browser session; see `browser-session.ts`. */
   readonly browserSession: string;
   newId(): string;
@@ -88,7 +87,7 @@ type Waiter = (outcome: Outcome<Allowed>) => void;
 const UNKNOWN_SITE: SiteRow = { refusals: [] };
 
 export class Permissions {
-  readonly #parts: PermissionParts & { readonly keys: ChoosableKeys; readonly vault: LockView };
+  readonly #parts: PermissionParts;
   readonly #sites: Table<string, SiteRow>;
   readonly #prompts: Table<string, PromptRow>;
   /** By prompt, then by call: who waits in this life of the worker. */
@@ -106,7 +105,7 @@ export class Permissions {
   }
 
   private constructor(parts: PermissionParts, sites: [string, SiteRow][], prompts: [string, PromptRow][]) {
-    this.#parts = { keys: NO_KEYS, vault: NEVER_LOCKED, ...parts };
+    this.#parts = parts;
     this.#sites = new Table("grants", parts.journal, [], sites);
     this.#prompts = new Table("prompts", parts.journal, [], prompts);
     // What cannot be stored is asked and answered again by the next life of the background.

@@ -26,8 +26,7 @@ import { fail, fromChannelError, internal, keyRequired, locked, notFound, unknow
 import { parseFrame } from "./frame-schema.ts";
 import type { Attachment, CallFrame, NetworkState, OpenedChannel, PageFrame, Params, Value } from "./frames.ts";
 import { BRIDGE_PORT, PROTOCOL_VERSION } from "./frames.ts";
-import { type LockView, NEVER_LOCKED } from "./lock-view.ts";
-import { NO_KEYS } from "./no-keys.ts";
+import type { LockView } from "./lock-view.ts";
 import { PageSession, toLogged } from "./page-session.ts";
 import type { Ask, Permissions } from "./permissions.ts";
 import { ALL_SCOPES } from "./permissions.ts";
@@ -52,8 +51,8 @@ export interface ProviderServerParts {
   readonly permissions: Permissions;
   readonly results: CallResults;
   readonly network: NetworkView;
-  readonly keys?: PageKeys;
-  readonly vault?: LockView;
+  readonly keys: PageKeys;
+  readonly vault: LockView;
   readonly clock: Clock;
   /** `runtime.id`. */
   readonly extensionId: string;
@@ -78,7 +77,7 @@ export async function createProviderServer(parts: ProviderServerParts): Promise<
 }
 
 export class ProviderServer {
-  readonly #parts: ProviderServerParts & { readonly keys: PageKeys; readonly vault: LockView };
+  readonly #parts: ProviderServerParts;
   readonly #sessions = new Set<PageSession>();
   /** Calls under way by origin and call id: a call that comes in twice, over two ports, is one call. */
   readonly #underWay = new Map<string, Promise<Outcome<unknown>>>();
@@ -87,7 +86,7 @@ export class ProviderServer {
   #network: NetworkState;
 
   constructor(parts: ProviderServerParts) {
-    this.#parts = { keys: NO_KEYS, vault: NEVER_LOCKED, ...parts };
+    this.#parts = parts;
     this.#network = this.#networkState();
     parts.manager.listen(({ origin, channelId }, notice) => {
       for (const session of this.#sessionsOf(origin)) session.noticed(channelId, notice);

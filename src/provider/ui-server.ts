@@ -35,7 +35,7 @@ export interface UiServerParts {
   readonly manager: ChannelManagerApi;
   readonly permissions: Permissions;
   readonly network: NetworkControl;
-  readonly keys?: UiKeys;
+  readonly keys: UiKeys;
   /** The epoch budget; `undefined` where nothing is limited. */
   readonly budget?: () => UiVaultSnapshot["budget"] | undefined;
   /** Called with what the extension's button shows, now and after it may have changed. */
@@ -48,12 +48,6 @@ export interface UiServerParts {
   /** `runtime.getURL("")`. */
   readonly extensionUrl: string;
 }
-
-/** Where a background holds no keys. */
-const NO_KEYS_SNAPSHOT: ReturnType<UiKeys["snapshot"]> = {
-  vault: { state: "open", autoLockMinutes: null, welcomed: true },
-  keys: [],
-};
 
 export class UiServer {
   readonly #parts: UiServerParts;
@@ -68,7 +62,7 @@ export class UiServer {
     parts.manager.listen(changed);
     parts.permissions.listen(changed);
     parts.network.listen(changed);
-    parts.keys?.listen(changed);
+    parts.keys.listen(changed);
     this.#showBadge();
   }
 
@@ -106,7 +100,7 @@ export class UiServer {
     const { keys } = this.#parts;
     try {
       if (parsed.kind === "plain") return await this.#perform(parsed.command);
-      if (parsed.kind === "key" && keys) return await keys.run(parsed.command);
+      if (parsed.kind === "key") return await keys.run(parsed.command);
       return err("The command makes no sense.");
     } catch (thrown) {
       return err(reasonOf(thrown));
@@ -154,7 +148,7 @@ export class UiServer {
         channels: channels.filter((channel) => channel.origin === site.origin && isOpen(channel)).length,
       })),
       prompts: permissions.prompts(),
-      ...(keys?.snapshot() ?? NO_KEYS_SNAPSHOT),
+      ...keys.snapshot(),
       ...this.#activity.snapshot(),
       budget: budget?.() ?? null,
     };

@@ -319,6 +319,14 @@ function pretendBackground({
   for (const name of ["chrome", "browser"]) {
     const api: unknown = Reflect.get(globalThis, name);
     if (typeof api !== "object" || api === null) continue;
+    // Each view begins where the popup begins, and not where the one before it was left.
+    const storage: unknown = Reflect.get(api, "storage");
+    const session: unknown =
+      typeof storage === "object" && storage !== null ? Reflect.get(storage, "session") : undefined;
+    if (typeof session === "object" && session !== null) {
+      const clear: unknown = Reflect.get(session, "clear");
+      if (typeof clear === "function") clear.call(session);
+    }
     const runtime: unknown = Reflect.get(api, "runtime");
     if (typeof runtime === "object" && runtime !== null) {
       Object.defineProperty(runtime, "connect", { value: connect, configurable: true });
@@ -774,10 +782,6 @@ for (const scheme of ["light", "dark"] as const) {
     for (const width of [380, 320]) {
       for (const shot of SHOTS.filter(({ name }) => wanted(name))) {
         await shoot(context, id, shot, width, `${shot.name}-${scheme}-${width}.png`);
-        const extension = await context.newPage();
-        await extension.goto(`chrome-extension://${id}/popup.html`);
-        await extension.evaluate("chrome.storage.session.clear()");
-        await extension.close();
       }
     }
   });

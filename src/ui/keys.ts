@@ -47,6 +47,16 @@ export function channelLabels(key: UiKey, details: readonly UiChannelDetails[]):
   return key.channels.map((channel) => labelOf(channel, details));
 }
 
+/** The key with this fingerprint, where it is here and is another site's. */
+export function foreignFingerprint(
+  fingerprint: UiKey["fingerprint"],
+  keys: readonly UiKey[],
+  origin: string,
+): UiKey | undefined {
+  const key = keys.find((candidate) => sameFingerprint(candidate.fingerprint, fingerprint));
+  return key !== undefined && belongsElsewhere(key, origin) ? key : undefined;
+}
+
 /** What is chosen and typed in the choice of a key. */
 export interface KeyChoiceForm {
   readonly kind: UiKeyChoice["kind"];

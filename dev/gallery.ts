@@ -8,7 +8,7 @@
  * `--only` draws the views whose names match and leaves the other pictures as they are; `--build` is where the extension
  * was built instead of `.output/chrome-mv3`.
  */
-import { cp, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -17,6 +17,7 @@ import { type BrowserContext, chromium, type Page } from "playwright-core";
 import type { ChannelSummary } from "../src/channel/types.ts";
 import { qrCode } from "../src/keys/qr.ts";
 import type { UiFullCommand, UiFullSnapshot, UiKey, UiPrompt, UiRequest } from "../src/ui/background-api.ts";
+import { encodeFileMessage } from "./demo/file-message.ts";
 import { startDemoSite } from "./demo/server.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -334,8 +335,16 @@ function pretendBackground({
   }
 }
 
-/** Runs in the page: a provider with one other person in the room. */
-function pretendProvider(): void {
+/** An image that somebody shared, as it is on the wire. */
+const PICTURE = encodeFileMessage({
+  id: "picture",
+  name: "Émile",
+  at: now,
+  file: { fileName: "greenhouse.png", bytes: new Uint8Array(await readFile(join(ROOT, "public", "icon", "128.png"))) },
+});
+
+/** Runs in the page: a provider with two other people in the room, and a file on its way. */
+function pretendProvider(picture: readonly number[]): void {
   const handlers = new Map<string, ((event: unknown) => void)[]>();
   const on = (name: string, handler: (event: unknown) => void): void => {
     handlers.set(name, [...(handlers.get(name) ?? []), handler]);
@@ -363,14 +372,26 @@ function pretendProvider(): void {
     async *history() {
       yield said("Morning! Who can open the greenhouse today?", "Noor", 9);
       yield said("I am there until noon. The key hangs behind the water butt.", "Émile", 8);
+      yield {
+        type: "reliable:message:received",
+        at: Date.now() - 5 * 60_000,
+        messageId: "picture",
+        senderId: "Émile",
+        message: Uint8Array.from(picture),
+      };
       yield said(`Here is the whole seed list:\n${"Tomato, broad bean, chard, dill. ".repeat(9_000)}`, "Noor", 6);
     },
     request: async () => undefined,
     status: async () => ({ state: "open", health: "SUFFICIENTLY_HEALTHY", pending: 2 }),
-    async send() {
+    async send(bytes: Uint8Array) {
       const outcome = outcomes[sends % outcomes.length];
       sends += 1;
       const requestId = `r${sends}`;
+      if (bytes.byteLength > 100_000) {
+        setTimeout(() => tell("progress", { direction: "out", id: requestId, done: 7, total: 12 }), 10);
+        setTimeout(() => tell("progress", { direction: "in", id: "large", done: 2, total: 9 }), 10);
+        return requestId;
+      }
       setTimeout(() => tell(`reliable:message:${outcome}`, { requestId, error: "No service node accepted it." }), 10);
       return requestId;
     },
@@ -756,10 +777,13 @@ async function shootDemo(context: BrowserContext, url: string, look: string, wid
   const page = await context.newPage();
   page.on("pageerror", (error) => process.stderr.write(`demo: ${error.message}\n`));
   await page.setViewportSize({ width, height: 720 });
-  await page.addInitScript(pretendProvider);
+  await page.addInitScript(pretendProvider, [...PICTURE]);
   await page.goto(`${url}?room=allotment&name=Ada`);
   await page.getByTestId("join").waitFor();
   await page.screenshot({ path: join(GALLERY, `demo-entry-${look}.png`) });
+  await page.getByTestId("encrypted").uncheck();
+  await page.screenshot({ path: join(GALLERY, `demo-entry-open-${look}.png`) });
+  await page.getByTestId("encrypted").check();
   await page.getByTestId("join").click();
   for (const text of ["Thanks, on my way!", "I bring the dill.", "And gloves for two.", "Anyone else?"]) {
     await page.getByTestId("composer").fill(text);
@@ -767,6 +791,13 @@ async function shootDemo(context: BrowserContext, url: string, look: string, wid
   }
   await page.waitForTimeout(300);
   await page.screenshot({ path: join(GALLERY, `demo-chat-${look}.png`) });
+  await page
+    .getByTestId("file-picker")
+    .setInputFiles({ name: "seed list 2026.ods", mimeType: "text/plain", buffer: Buffer.alloc(1_180_000) });
+  await page.getByTestId("incoming").waitFor();
+  await page.screenshot({ path: join(GALLERY, `demo-files-${look}.png`) });
+  await page.getByTestId("file-image").scrollIntoViewIfNeeded();
+  await page.screenshot({ path: join(GALLERY, `demo-image-${look}.png`) });
   await page.evaluate(() => {
     localStorage.clear();
     sessionStorage.clear();

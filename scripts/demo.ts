@@ -123,6 +123,8 @@ class Conversation {
   async #popup({ name, profile }: Person): Promise<void> {
     await this.#step("popup", name, name, async () => {
       const popup = await profile.openPopup();
+      await screenshots(popup, DEMO_SCREENSHOTS, "popup-welcome");
+      await popup.getByTestId("welcome-skip").click();
       await popup.locator(`[data-testid="channel-row"][data-channel-id="${ROOM}"]`).waitFor();
       await screenshots(popup, DEMO_SCREENSHOTS, "popup");
       await popup.close();

@@ -37,8 +37,10 @@ describe("the popup", () => {
       ),
     );
 
-  test("says that there is nothing yet", async () => {
+  test("asks a new person once about a password, and then says that there is nothing yet", async () => {
     const popup = await profile.openPopup();
+    await screenshots(popup, TEST_SCREENSHOTS, "popup-welcome");
+    await popup.getByTestId("welcome-skip").click();
     await popup.getByTestId("channels-empty").waitFor();
     await popup.getByTestId("tab-sites").click();
     await popup.getByTestId("sites-empty").waitFor();

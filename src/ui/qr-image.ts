@@ -15,8 +15,8 @@ export async function readQrFile(file: Blob): Promise<Result<string, "no-image" 
   const context = new OffscreenCanvas(width, height).getContext("2d");
   context?.drawImage(bitmap, 0, 0);
   bitmap.close();
-  const image = width * height > LIMITS.keys.qrPixels ? undefined : context?.getImageData(0, 0, width, height);
-  const read = image === undefined ? undefined : await readQr(image);
+  const pixels = width * height > LIMITS.keys.qrPixels ? undefined : context?.getImageData(0, 0, width, height);
+  const read = pixels === undefined ? undefined : await readQr({ width, height, data: pixels.data });
   return read?.ok === true ? read : err("no-code");
 }
 

@@ -38,12 +38,14 @@ const EVENT_MS = 50_000;
 export type PlainChannelParams = Pick<CreateChannelParams, "channelId" | "contentTopic" | "senderId"> & {
   readonly encryption: { readonly mode: "none" };
 };
+/** Of a channel with a key of the person's choice: what a page gets that says nothing about encryption. */
+export type EncryptedChannelParams = Omit<PlainChannelParams, "encryption">;
 
 export class ChannelPage {
   readonly page: Page;
-  readonly params: PlainChannelParams;
+  readonly params: PlainChannelParams | EncryptedChannelParams;
 
-  constructor(page: Page, params: PlainChannelParams) {
+  constructor(page: Page, params: PlainChannelParams | EncryptedChannelParams) {
     this.page = page;
     this.params = params;
   }

@@ -131,6 +131,16 @@ export class ChromiumProfile implements AsyncDisposable {
     this.#context = await launchChromium(this.#directory, this.#options);
   }
 
+  /** Closes the browser, so that `read` sees its profile as it lies on the disk, and opens it again. */
+  async atRest<T>(read: (directory: string) => Promise<T>): Promise<T> {
+    await this.#context.close();
+    try {
+      return await read(this.#directory);
+    } finally {
+      this.#context = await launchChromium(this.#directory, this.#options);
+    }
+  }
+
   get extensionId(): string {
     if (this.#extensionId === undefined) throw new Error("This profile has no extension");
     return this.#extensionId;

@@ -1,0 +1,125 @@
+/** The popup as a person uses it: its first screen, its tabs, keys, channels and the lock. */
+import type { Page } from "playwright-core";
+import type { KeyTextFormat } from "../../src/ui/background-api.ts";
+import type { ChromiumProfile } from "./chromium.ts";
+
+/** Milliseconds for a password to be turned into a key, on a machine that does other things besides. */
+const DERIVE_MS = 30_000;
+
+export class Popup implements AsyncDisposable {
+  readonly page: Page;
+
+  private constructor(page: Page) {
+    this.page = page;
+  }
+
+  /** The popup of a person who has been through its first screen. */
+  static async open(profile: ChromiumProfile): Promise<Popup> {
+    return new Popup(await profile.openPopup());
+  }
+
+  /** Answers the first screen of a new profile: with a password, or with none. */
+  async welcome(password: string | null): Promise<void> {
+    const { page } = this;
+    await page.getByTestId("welcome").waitFor();
+    if (password === null) await page.getByTestId("welcome-skip").click();
+    else {
+      await page.getByTestId("new-password").fill(password);
+      await page.getByTestId("repeat-password").fill(password);
+      await page.getByTestId("welcome-set").click();
+    }
+    await page.getByTestId("tab-channels").waitFor({ timeout: DERIVE_MS });
+  }
+
+  /** Goes to where the tab begins, wherever it was left. */
+  async tab(name: "channels" | "keys" | "activity" | "sites" | "network"): Promise<void> {
+    const tab = this.page.getByTestId(`tab-${name}`);
+    await tab.click();
+    await tab.click();
+  }
+
+  async openChannel(channelId: string): Promise<void> {
+    await this.tab("channels");
+    await this.page.locator(`[data-testid="channel-row"][data-channel-id="${channelId}"]`).click();
+    await this.page.getByTestId("channel-view").waitFor();
+  }
+
+  async openKey(name: string): Promise<void> {
+    await this.tab("keys");
+    await this.page.getByTestId("key-row").filter({ hasText: name }).click();
+    await this.page.getByTestId("key-view").waitFor();
+  }
+
+  /** Opens the form that takes a key by hand, and pastes `text`; resolves when the form has said what it is. */
+  async pasteKey(text: string): Promise<void> {
+    await this.tab("keys");
+    await this.page.getByTestId("key-import").click();
+    await this.page.getByTestId("key-text").fill(text);
+    await this.page.getByTestId("key-text-found").waitFor();
+  }
+
+  /** Of the open key, after the confirmation. */
+  async exportKey(format: KeyTextFormat): Promise<string> {
+    const { page } = this;
+    await page.getByTestId("key-export-format").selectOption(format);
+    await page.getByTestId("key-export-ask").click();
+    await page.getByTestId("confirm-action").click();
+    const text = await page.getByTestId("key-export-text").inputValue();
+    await page.getByTestId("key-export-hide").click();
+    return text;
+  }
+
+  async lock(): Promise<void> {
+    await this.page.getByTestId("lock").click();
+    await this.page.getByTestId("locked-banner").waitFor();
+  }
+
+  /** Types the password where the popup asks for it; resolves when it is open again. */
+  async unlock(password: string): Promise<void> {
+    await this.tryToUnlock(password);
+    await this.page.getByTestId("locked-banner").waitFor({ state: "hidden", timeout: DERIVE_MS });
+  }
+
+  async tryToUnlock(password: string): Promise<void> {
+    await this.page.getByTestId("unlock-password").fill(password);
+    await this.page.getByTestId("unlock").click();
+  }
+
+  async close(): Promise<void> {
+    await this.page.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/** Waits for the prompt and gives it a key that was written down elsewhere; resolves when the window is closed. */
+export async function allowWithKey(profile: ChromiumProfile, text: string, name: string): Promise<void> {
+  const prompt = await profile.waitForPrompt();
+  await pasteInto(prompt, text);
+  await prompt.getByTestId("key-choice-name").fill(name);
+  await allow(prompt);
+}
+
+/** Waits for the prompt and lets it make a key; resolves when the window is closed. */
+export async function allowWithNewKey(profile: ChromiumProfile, name: string): Promise<void> {
+  const prompt = await profile.waitForPrompt();
+  await prompt.getByTestId("key-choice-make").check();
+  await prompt.getByTestId("key-choice-name").fill(name);
+  await allow(prompt);
+}
+
+/** Pastes a key where one is chosen; resolves when the page has said what it is. */
+export async function pasteInto(page: Page, text: string): Promise<void> {
+  await page.getByTestId("key-choice-import").check();
+  await page.getByTestId("key-choice-text").fill(text);
+  await page.getByTestId("key-text-found").waitFor();
+}
+
+/** Presses Allow always; resolves when the window is closed. */
+export async function allow(prompt: Page): Promise<void> {
+  const closed = prompt.waitForEvent("close");
+  await prompt.getByTestId("prompt-always").click();
+  await closed;
+}

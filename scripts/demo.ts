@@ -125,7 +125,7 @@ class Conversation {
       const popup = await profile.openPopup();
       await screenshots(popup, DEMO_SCREENSHOTS, "popup-welcome");
       await popup.getByTestId("welcome-skip").click();
-      await popup.locator(`[data-testid="channel-row"][data-channel-id="${ROOM}"]`).waitFor();
+      await popup.locator(`[data-testid="channel-row"][data-channel-id$="${ROOM}"]`).waitFor();
       await screenshots(popup, DEMO_SCREENSHOTS, "popup");
       await popup.close();
       return { requestId: null, event: "status" };

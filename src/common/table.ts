@@ -17,33 +17,30 @@ export interface RowChange {
   readonly row: unknown;
 }
 
-interface Entry {
-  readonly change: RowChange;
-  readonly undo: () => void;
-}
-
 /** What the running event has changed so far, in order. */
 export class Journal {
-  #entries: Entry[] = [];
+  #changes: RowChange[] = [];
+  /** How to undo each of them; a write that leaves nothing in memory has nothing to undo. */
+  #undos: (() => void)[] = [];
 
-  note(change: RowChange, undo: () => void): void {
-    this.#entries.push({ change, undo });
+  note(change: RowChange, undo?: () => void): void {
+    this.#changes.push(change);
+    if (undo) this.#undos.push(undo);
   }
 
   /** Takes the changes out, for a commit. */
   take(): readonly RowChange[] {
-    return this.#takeEntries().map(({ change }) => change);
+    const taken = this.#changes;
+    this.#changes = [];
+    this.#undos = [];
+    return taken;
   }
 
   /** Undoes everything since the last `take`, newest first: the event never happened. */
   rollback(): void {
-    for (const entry of this.#takeEntries().toReversed()) entry.undo();
-  }
-
-  #takeEntries(): readonly Entry[] {
-    const taken = this.#entries;
-    this.#entries = [];
-    return taken;
+    const undos = this.#undos;
+    this.take();
+    for (const undo of undos.toReversed()) undo();
   }
 }
 
@@ -129,11 +126,11 @@ export class ColdTable<K extends string | number, V> {
   }
 
   put(key: K, row: V): void {
-    this.#journal.note({ table: this.name, key: this.storedKey(key), row }, () => {});
+    this.#journal.note({ table: this.name, key: this.storedKey(key), row });
   }
 
   delete(key: K): void {
-    this.#journal.note({ table: this.name, key: this.storedKey(key), row: undefined }, () => {});
+    this.#journal.note({ table: this.name, key: this.storedKey(key), row: undefined });
   }
 
   storedKey(key: K): StoredKey {

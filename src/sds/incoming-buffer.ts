@@ -81,6 +81,10 @@ export class IncomingBuffer {
     return undefined;
   }
 
+  hasDependants(messageId: string): boolean {
+    return this.#dependants.has(messageId);
+  }
+
   dependantsOf(messageId: string): readonly string[] {
     return [...(this.#dependants.get(messageId) ?? [])];
   }
@@ -154,6 +158,7 @@ export class IncomingBuffer {
 
   /** The missing dependencies that are looked for longest, where there are more than `max`. */
   excessMissing(max: number): readonly string[] {
+    if (this.#missing.size <= max) return [];
     const excess: string[] = [];
     for (const id of this.#byDeadline.ascending()) {
       if (this.#missing.size - excess.length <= max) break;

@@ -34,6 +34,12 @@ export class KeptWires {
     this.#sizes.put(messageId, { bytes: wire.length });
   }
 
+  /** Kept for repairs only, from the awake time `ms` on. */
+  keepForRepair(messageId: string, wire: Bytes, ms: number): void {
+    this.#wires.put(messageId, { wire });
+    this.#sizes.put(messageId, { bytes: wire.length, untilMs: ms + this.#bounds.wireKeptMs });
+  }
+
   /** Needed for repairs only, from the awake time `ms` on. */
   release(messageId: string, ms: number): void {
     const row = this.#sizes.get(messageId);

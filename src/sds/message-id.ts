@@ -7,5 +7,5 @@ import { keccak256 } from "../common/keccak.ts";
  * not be used twice.
  */
 export function messageIdOf(senderId: string, nanoseconds: bigint, content: Uint8Array): string {
-  return toHex(keccak256(utf8(senderId), utf8(nanoseconds.toString()), content));
+  return toHex(keccak256(utf8(senderId + nanoseconds.toString()), content));
 }

@@ -17,6 +17,8 @@ import type { SdsLayout } from "./layout.ts";
 import type { HistoryEntry, SdsMessage } from "./message.ts";
 
 const LAMPORT_END = 1n << 63n;
+/** Below this a Lamport timestamp is written as an ordinary number, which is far quicker. In seconds: until 2106. */
+const NUMBER_END = 1n << 32n;
 const ERROR_RATE_UNIT = 1_000_000;
 /** Sizes that successive filters of equal contents take in turn. */
 const FILTER_SIZES = 4;
@@ -37,7 +39,8 @@ export const nimLayout: SdsLayout = {
 function encode(message: SdsMessage): Bytes {
   const writer = new ProtobufWriter();
   writer.string(1, message.messageId);
-  writer.varint(2, message.lamportTimestamp ?? 0n);
+  const lamport = message.lamportTimestamp ?? 0n;
+  writer.varint(2, lamport >= 0n && lamport < NUMBER_END ? Number(lamport) : lamport);
   for (const entry of message.causalHistory) writer.message(3, writeEntry(entry));
   writer.string(4, message.channelId);
   // Present even when empty: nim-sds refuses a message without content field.

@@ -38,7 +38,8 @@ export class OrderedIndex<V> {
   }
 
   first(): { readonly order: number; readonly key: string } | undefined {
-    return this.#at(this.#head);
+    const [order, key] = [this.#orders[this.#head], this.#keys[this.#head]];
+    return order === undefined || key === undefined ? undefined : { order, key };
   }
 
   /** Ascending; the table may be changed meanwhile only after the last step. */
@@ -49,11 +50,6 @@ export class OrderedIndex<V> {
   /** Descending; the table may be changed meanwhile only after the last step. */
   *descending(): Generator<string> {
     for (let i = this.#keys.length - 1; i >= this.#head; i--) yield this.#keys[i] ?? "";
-  }
-
-  #at(position: number): { readonly order: number; readonly key: string } | undefined {
-    const [order, key] = [this.#orders[position], this.#keys[position]];
-    return order === undefined || key === undefined ? undefined : { order, key };
   }
 
   #insert(order: number, key: string): void {
@@ -87,14 +83,17 @@ export class OrderedIndex<V> {
     let low = this.#head;
     let high = this.#keys.length;
     // Most often at the end.
-    const last = this.#at(high - 1);
-    if (high > low && last && (last.order < order || (last.order === order && last.key < key))) return high;
+    if (low === high || this.#isBelow(high - 1, order, key)) return high;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const entry = this.#at(middle);
-      if (entry && (entry.order < order || (entry.order === order && entry.key < key))) low = middle + 1;
+      if (this.#isBelow(middle, order, key)) low = middle + 1;
       else high = middle;
     }
     return low;
+  }
+
+  #isBelow(position: number, order: number, key: string): boolean {
+    const its = this.#orders[position] ?? 0;
+    return its < order || (its === order && (this.#keys[position] ?? "") < key);
   }
 }

@@ -6,7 +6,7 @@
  * with the outcomes. Each procedure below is one of LIP-109's protocol steps; the state that they share is in the classes
  * of this folder.
  */
-import { EMPTY, fromHex, ownBytes, toHex, utf8 } from "../common/bytes.ts";
+import { type Bytes, EMPTY, fromHex, ownBytes, toHex, utf8 } from "../common/bytes.ts";
 import { LIMITS } from "../limits.ts";
 import { AwakeClock } from "./awake-clock.ts";
 import { IncomingBuffer } from "./incoming-buffer.ts";
@@ -66,6 +66,15 @@ export interface IncomingContext {
   readonly random: number;
 }
 
+/** What time finds. */
+export interface TickContext {
+  /** Milliseconds since the Unix epoch. */
+  readonly now: number;
+  /** Uniform in [0, 1). */
+  readonly random: number;
+  readonly online: boolean;
+}
+
 /** A message on its way into the log. */
 interface Entering {
   readonly messageId: string;
@@ -119,17 +128,20 @@ export class Participant {
    *
    * An ephemeral one carries neither history nor filter and enters no buffer and no log: nobody waits for it.
    */
-  wrapOutgoing(content: Uint8Array, options: OutgoingContext): Wrapped {
-    const { now, ephemeral, inner } = options;
+  wrapOutgoing(content: Uint8Array, context: OutgoingContext): Wrapped {
+    return this.#meta.during(() => this.#send(content, context));
+  }
+
+  #send(content: Uint8Array, { now, ephemeral, inner }: OutgoingContext): Wrapped {
     this.#clock.advance(now);
     this.#wires.prune(this.#clock.ms);
     const wrapped = this.#wrap(content, now, ephemeral ? "none" : "full");
     const { messageId, lamport, history } = wrapped;
-    this.#wires.keep(messageId, wrapped.wire);
     if (ephemeral) {
       this.#seen.add(messageId, "ephemeral");
-      this.#wires.release(messageId, this.#clock.ms);
+      this.#wires.keepForRepair(messageId, wrapped.wire, this.#clock.ms);
     } else {
+      this.#wires.keep(messageId, wrapped.wire);
       this.#seen.add(messageId, "own");
       const row = { lamport, senderId: this.#config.participantId, ...(inner ? { inner } : {}) };
       this.#log.add(messageId, row, history);
@@ -149,7 +161,11 @@ export class Participant {
     if (message.senderId !== "" && !this.#isIdentifier(message.senderId)) return droppedOutcome("sender id too long");
     const stamp = message.lamportTimestamp ?? 0n;
     if (stamp > BigInt(Number.MAX_SAFE_INTEGER)) return droppedOutcome("Lamport timestamp out of range");
+    return this.#meta.during(() => this.#hear(message, Number(stamp), wire, context));
+  }
 
+  /** @param stamp the Lamport timestamp of the message, or 0 */
+  #hear(message: SdsMessage, stamp: number, wire: Uint8Array, context: IncomingContext): SdsOutcome {
     // To hear anything is to be online.
     this.#clock.advance(context.now, true);
     this.#meta.change({ jitter: context.random });
@@ -160,7 +176,7 @@ export class Participant {
       if (!own) this.#onDuplicate(message, context);
       return droppedOutcome(own ? "own message" : "duplicate");
     }
-    const lamport = this.#capped(Number(stamp), context.now);
+    const lamport = this.#capped(stamp, context.now);
     this.#meta.change({ lamport: Math.max(this.#meta.row.lamport, lamport) });
     return own ? this.#admitOwn(message, lamport, context) : this.#receive(message, lamport, wire, context);
   }
@@ -201,6 +217,10 @@ export class Participant {
    * dependencies and are acknowledged like received ones.
    */
   markReceived(messageIds: readonly string[], now: number): SdsOutcome {
+    return this.#meta.during(() => this.#markReceived(messageIds, now));
+  }
+
+  #markReceived(messageIds: readonly string[], now: number): SdsOutcome {
     this.#clock.advance(now);
     const outcome = emptyOutcome();
     for (const messageId of messageIds) {
@@ -214,8 +234,11 @@ export class Participant {
   }
 
   /** Everything that is due. While `online` is false nothing is, and no timer runs. */
-  tick(context: { readonly now: number; readonly random: number; readonly online: boolean }): SdsOutcome {
-    const { now, random, online } = context;
+  tick(context: TickContext): SdsOutcome {
+    return this.#meta.during(() => this.#tick(context));
+  }
+
+  #tick({ now, random, online }: TickContext): SdsOutcome {
     this.#clock.advance(now, online);
     const outcome = emptyOutcome();
     if (!online) return outcome;
@@ -388,8 +411,7 @@ export class Participant {
     this.#summary.note(messageId);
     this.#sync.onContentHeard();
     // LIP-109, SDS-R: kept exactly as it came, for whoever asks for it.
-    this.#wires.keep(messageId, ownBytes(wire));
-    this.#wires.release(messageId, this.#clock.ms);
+    this.#wires.keepForRepair(messageId, onOwnBuffer(wire), this.#clock.ms);
     this.#wires.prune(this.#clock.ms);
     if (wantsAcknowledgement(message)) {
       this.#sync.oweAcknowledgement({ messageId, senderId }, context.random, this.#members.size);
@@ -411,6 +433,7 @@ export class Participant {
 
   /** The entries that count: the newest of a history that is too long, without itself, duplicates and nonsense. */
   #historyOf(message: SdsMessage): readonly HistoryEntry[] {
+    if (message.causalHistory.length === 0) return [];
     const entries = new Map<string, HistoryEntry>();
     for (const entry of message.causalHistory.slice(-this.#limits.incomingHistory)) {
       if (entry.messageId === message.messageId || !this.#isIdentifier(entry.messageId)) continue;
@@ -433,6 +456,7 @@ export class Participant {
   /** LIP-109, SDS-R receive message: what others ask for, we need not ask for, and may have to send. */
   #hearRequests(message: SdsMessage): void {
     const { participantId, layout } = this.#config;
+    if (message.repairRequest.length === 0) return;
     const groups = 1 + Math.floor(this.#members.size / this.#limits.responseGroupMembers);
     for (const { messageId, senderId } of message.repairRequest.slice(0, this.#limits.incomingRepairRequest)) {
       this.#incoming.requested(messageId, this.#clock.ms + this.#repeatDelayMs(messageId));
@@ -470,6 +494,7 @@ export class Participant {
     // A message is younger than all that it depends on: at the horizon or before it, all of that is older than we are.
     if (lamport <= this.#horizon()) return [];
     const unmet = entries.filter((entry) => !this.#seen.has(entry.messageId));
+    if (unmet.length === 0) return [];
     const circular = this.#incoming.circular(
       message.messageId,
       unmet.map((entry) => entry.messageId),
@@ -530,6 +555,7 @@ export class Participant {
 
   /** A dependency is met: delivers what waited for it only, and what waited for that, in causal order. */
   #cascade(messageId: string, outcome: OutcomeDraft): void {
+    if (!this.#incoming.hasDependants(messageId)) return;
     let ready = this.#released([messageId]);
     for (let next = ready.pop(); next !== undefined; next = ready.pop()) {
       this.#deliver(next, outcome);
@@ -637,6 +663,15 @@ function wantsAcknowledgement(message: SdsMessage): boolean {
 /** By Lamport timestamp and id, the earliest last, where `pop` takes it. */
 function inOrder(messages: Released[]): Released[] {
   return messages.sort((a, b) => b.lamport - a.lamport || (a.messageId < b.messageId ? 1 : -1));
+}
+
+/** For storage, which keeps the whole buffer that a view looks at: as it is where that is the view's own, or a copy. */
+function onOwnBuffer(view: Uint8Array): Bytes {
+  return hasOwnBuffer(view) ? view : ownBytes(view);
+}
+
+function hasOwnBuffer(view: Uint8Array): view is Bytes {
+  return view.buffer instanceof ArrayBuffer && view.byteLength === view.buffer.byteLength;
 }
 
 function hashOf({ messageHash, ephemeral }: IncomingContext): { readonly hash?: string } {

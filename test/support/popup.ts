@@ -69,6 +69,30 @@ export class Popup implements AsyncDisposable {
     return text;
   }
 
+  /** Gives the channel a new key; resolves with its text, to be taken to the others. */
+  async changeToNewKey(channelId: string, name: string): Promise<string> {
+    const { page } = this;
+    await this.openChannel(channelId);
+    await page.getByTestId("channel-change-key").click();
+    await page.getByTestId("key-choice-make").check();
+    await page.getByTestId("key-choice-name").fill(name);
+    await page.getByTestId("channel-key-save").click();
+    await page.getByTestId("channel-view").waitFor();
+    await this.openKey(name);
+    return this.exportKey("base64");
+  }
+
+  /** Gives the channel a key that was written down elsewhere. */
+  async changeToKey(channelId: string, text: string, name: string): Promise<void> {
+    const { page } = this;
+    await this.openChannel(channelId);
+    await page.getByTestId("channel-change-key").click();
+    await pasteInto(page, text);
+    await page.getByTestId("key-choice-name").fill(name);
+    await page.getByTestId("channel-key-save").click();
+    await page.getByTestId("channel-view").waitFor();
+  }
+
   async lock(): Promise<void> {
     await this.page.getByTestId("lock").click();
     await this.page.getByTestId("locked-banner").waitFor();

@@ -1,7 +1,10 @@
 /** The demo of `npm start`: network, site, and two people; `--headless` plays their conversation and checks it. */
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { encodeChatMessage } from "../dev/demo/chat-message.ts";
 import type { ChromiumProfile } from "../test/support/chromium.ts";
 import { DemoPage } from "../test/support/demo-page.ts";
+import { allowWithNewKey, Popup } from "../test/support/popup.ts";
 import { DEMO_SCREENSHOTS, screenshots } from "../test/support/screenshots.ts";
 import { Stack } from "../test/support/stack.ts";
 import { say } from "./lib/log.mjs";
@@ -10,6 +13,10 @@ import { say } from "./lib/log.mjs";
 const CONVERSATION_MS = 240_000;
 const LARGE_MESSAGE_BYTES = 300 * 1024;
 const ROOM = "kitchen";
+const SECRET_ROOM = "pantry";
+const FILE_BYTES = 1024 * 1024;
+/** Milliseconds for the file to arrive. */
+const FILE_MS = 60_000;
 const NAMES = ["Alice", "Bob"] as const;
 
 type Name = (typeof NAMES)[number];
@@ -56,7 +63,10 @@ class Conversation {
     await this.#say("text after reload", alice, bob, "It is ready.");
     await this.#replay(alice, bob);
     await screenshots(alice.chat.page, DEMO_SCREENSHOTS, "site");
+    await this.#ephemeral(alice, bob);
+    await this.#popup(alice);
     await this.#popup(bob);
+    await this.#encryptedRoom(alice, bob);
   }
 
   async #person(name: Name): Promise<Person> {
@@ -123,12 +133,96 @@ class Conversation {
   async #popup({ name, profile }: Person): Promise<void> {
     await this.#step("popup", name, name, async () => {
       const popup = await profile.openPopup();
+      await popup.getByTestId("welcome").waitFor();
       await screenshots(popup, DEMO_SCREENSHOTS, "popup-welcome");
       await popup.getByTestId("welcome-skip").click();
       await popup.locator(`[data-testid="channel-row"][data-channel-id$="${ROOM}"]`).waitFor();
       await screenshots(popup, DEMO_SCREENSHOTS, "popup");
       await popup.close();
       return { requestId: null, event: "status" };
+    });
+  }
+
+  /** A message that no store keeps, sent by the page's own call: the site offers no button for it. */
+  async #ephemeral(from: Person, to: Person): Promise<void> {
+    const text = "(The kettle whistles.)";
+    const message = encodeChatMessage({ id: crypto.randomUUID(), name: from.name, text, at: Date.now() });
+    await this.#step("ephemeral message", from.name, to.name, async () => {
+      const requestId = await from.chat.page.evaluate(
+        async ([channelId, bytes]) =>
+          (await window.reliableChannel?.send(channelId, Uint8Array.from(bytes), { ephemeral: true })) ?? null,
+        [`open:${ROOM}`, [...message]] as const,
+      );
+      await to.chat.received(text);
+      return { requestId, event: "reliable:message:received" };
+    });
+  }
+
+  /** A room with a key: who has another one sees nothing, and whoever is given it does. */
+  async #encryptedRoom(alice: Person, bob: Person): Promise<void> {
+    const key = await this.#step("encrypted room: a new key", alice.name, alice.name, async () => {
+      await this.#enterEncrypted(alice, "Pantry key");
+      return { requestId: null, event: "connect" };
+    }).then(() => this.#exportedKey(alice, "Pantry key"));
+    await this.#step("encrypted room: another key", bob.name, bob.name, async () => {
+      await this.#enterEncrypted(bob, "Not the pantry key");
+      return { requestId: null, event: "connect" };
+    });
+    await this.#wrongKey(alice, bob);
+    await this.#step("the right key", alice.name, bob.name, async () => {
+      await using popup = await Popup.open(bob.profile);
+      await popup.changeToKey(SECRET_ROOM, key, "Pantry key");
+      return { requestId: null, event: "status" };
+    });
+    await this.#say("encrypted text", alice, bob, "Now you can read this.");
+    await this.#say("encrypted text", bob, alice, "And write, too.");
+    await this.#file(alice, bob);
+    await this.#step("key change", alice.name, bob.name, async () => {
+      await using hers = await Popup.open(alice.profile);
+      const next = await hers.changeToNewKey(SECRET_ROOM, "Next pantry key");
+      await using his = await Popup.open(bob.profile);
+      await his.changeToKey(SECRET_ROOM, next, "Next pantry key");
+      return { requestId: null, event: "status" };
+    });
+    await this.#say("text with the next key", alice, bob, "A new lock for the pantry.");
+    await screenshots(bob.chat.page, DEMO_SCREENSHOTS, "site-encrypted");
+  }
+
+  async #enterEncrypted(person: Person, keyName: string): Promise<void> {
+    const { profile, name } = person;
+    person.chat = await DemoPage.open(profile, this.#stack.demo.url, name, SECRET_ROOM, "key");
+    await person.chat.pressConnect();
+    await allowWithNewKey(profile, keyName);
+    await person.chat.inRoom();
+  }
+
+  async #exportedKey({ profile }: Person, name: string): Promise<string> {
+    await using popup = await Popup.open(profile);
+    await popup.openKey(name);
+    return await popup.exportKey("hex");
+  }
+
+  async #wrongKey(from: Person, to: Person): Promise<void> {
+    const text = "You cannot read this.";
+    await this.#step("wrong key: nothing is shown", from.name, to.name, async () => {
+      const requestId = await from.chat.send(text);
+      const counted = async (): Promise<boolean> => {
+        const { details } = await to.profile.snapshot();
+        return details.some(({ channel, undecryptable }) => channel.channelId === SECRET_ROOM && undecryptable > 0);
+      };
+      while (!(await counted())) await to.chat.page.waitForTimeout(200);
+      if ((await to.chat.texts()).includes(text)) throw new Error("It is shown although the key is another one");
+      return { requestId, event: "status" };
+    });
+  }
+
+  async #file(from: Person, to: Person): Promise<void> {
+    const name = "pantry.bin";
+    await this.#step(`file of ${FILE_BYTES} bytes`, from.name, to.name, async () => {
+      const file = { name, mimeType: "application/octet-stream", buffer: randomBytes(FILE_BYTES) };
+      await from.chat.page.getByTestId("file-picker").setInputFiles(file);
+      await to.chat.page.locator(`[data-testid="file"][data-file="${name}"]`).waitFor({ timeout: FILE_MS });
+      return { requestId: null, event: "reliable:message:received" };
     });
   }
 }

@@ -201,7 +201,10 @@ export class UiKeys {
   async #createChannel(command: UiKeyCommands["createChannel"]["params"]): Promise<Result<undefined>> {
     const { origin, channelId, contentTopic, key } = command;
     if (!isSiteOrigin(origin)) return NO_SITE;
-    if (this.#summary({ origin, channelId })) return err("The site has a channel of this name already.");
+    const known = this.#summary({ origin, channelId });
+    if (known && known.status.state !== "closed") return err("The site has a channel of this name already.");
+    // A closed one is opened again as it was made, with everything it had.
+    if (known) return this.#open({ ...known, contentTopic });
     const params = { origin, channelId, contentTopic };
     if (key === undefined) return this.#open({ ...params, encryption: "none" });
     const keyId = await this.#chosen(key, origin);

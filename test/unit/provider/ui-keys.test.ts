@@ -202,6 +202,24 @@ describe("channels in the popup", () => {
     expect(popup.snapshot().channels[1]).toMatchObject({ encryption: "none", status: { state: "open" } });
   });
 
+  test("an open channel is not made twice, and a closed one is opened again as it was made", async () => {
+    const { world, ask, fails, popup, manager } = await opened();
+    const page = world.page();
+    const connecting = page.provider.connect();
+    await world.clock.settle();
+    await world.answer("always");
+    await connecting;
+    const channel = { origin: SITE, channelId: "plain" };
+    await ask({ type: "createChannel", ...channel, contentTopic: TOPIC, key: { kind: "make", name: "Friends" } });
+    expect(await fails({ type: "createChannel", ...channel, contentTopic: TOPIC })).toMatch(/already/);
+    const [made] = popup.snapshot().channels;
+    await manager.closeChannel(channel, "user");
+    await ask({ type: "createChannel", ...channel, contentTopic: TOPIC });
+    expect(popup.snapshot().channels).toEqual([made]);
+    await manager.closeChannel(channel, "user");
+    expect(await fails({ type: "createChannel", ...channel, contentTopic: "/another/1/topic/proto" })).not.toBe("");
+  });
+
   test("what cannot be made is refused in words", async () => {
     const { ask, fails, manager } = await opened();
     const params = { channelId: "room", contentTopic: TOPIC } as const;
@@ -211,7 +229,6 @@ describe("channels in the popup", () => {
       expect(await fails({ type: "createChannel", origin, ...params })).toMatch(/https:\/\//);
       expect(await fails({ type: "acceptInvitation", origin, text: CODE })).toMatch(/https:\/\//);
     }
-    expect(await fails({ type: "createChannel", origin: SITE, ...params })).toMatch(/already/);
     const foreign = { type: "createChannel", origin: OTHER, ...params } as const;
     expect(await fails({ ...foreign, key: { kind: "pick", keyId } })).toMatch(/Another site uses this key/);
     expect(manager.summaries()).toHaveLength(1);

@@ -364,7 +364,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     await this.#transact(() => {
       this.#sds.onStored(messageId, messageHash);
       this.#tables.upkeep.delete(messagingReqId);
-      this.#conclude(this.#sendState.onMessageSent(messagingReqId));
+      this.#advance(messageId, () => this.#sendState.onMessageSent(messagingReqId));
     });
     return true;
   }
@@ -507,7 +507,9 @@ export class ReliableChannel implements ChannelApi, ShellMember {
       if (this.#reassembler.isInner(messageId)) this.#sds.noteInner(messageId);
       this.#emit(this.#reassembler.release(messageId, now), now);
     }
-    for (const messageId of outcome.acknowledged) this.#conclude(this.#sendState.onAcknowledged(messageId));
+    for (const messageId of outcome.acknowledged) {
+      this.#advance(messageId, () => this.#sendState.onAcknowledged(messageId));
+    }
     for (const messageId of outcome.exhausted) this.#conclude(this.#sendState.onExhausted(messageId));
     for (const { kind, messageId, ephemeral, wire } of outcome.outgoing) {
       const bytes = wire === undefined ? {} : { wire };
@@ -537,6 +539,19 @@ export class ReliableChannel implements ChannelApi, ShellMember {
 
   #logLost(lost: readonly LostEvent[]): void {
     for (const message of lost) this.#append({ type: "reliable:message:lost", ...message });
+  }
+
+  /** Inside a transaction: a segment got further. Of a message in several, listeners hear how many are confirmed. */
+  #advance(messageId: string, step: () => readonly Outcome[]): void {
+    const id = this.#sendState.requestOfSegment(messageId);
+    const before = id && this.#sendState.info(id)?.segments.confirmed;
+    const outcomes = step();
+    const segments = id && this.#sendState.info(id)?.segments;
+    if (id && segments && segments.total > 1 && segments.confirmed !== before) {
+      const { confirmed: done, total } = segments;
+      this.#shell.tell(this.key, { type: "progress", direction: "out", id, done, total });
+    }
+    this.#conclude(outcomes);
   }
 
   /** Logs what became of a request. */

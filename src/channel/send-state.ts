@@ -187,6 +187,13 @@ export class SendState {
     return [{ type: "delivery-error", requestId, error }];
   }
 
+  /** The request that an SDS message is a segment of, while something is still expected of it. */
+  requestOfSegment(messageId: string): RequestId | undefined {
+    const entry = this.#byMessageId.get(messageId);
+    const pending = entry === undefined ? undefined : this.#tables.pending.get(entry);
+    return pending?.channelReqId ?? this.#tables.segments.get(messageId)?.channelReqId;
+  }
+
   /** SDS message ids of a request that nobody acknowledged yet, in segment order. */
   unacknowledged(requestId: RequestId): readonly string[] {
     const index = (messageId: string) => this.#tables.segments.get(messageId)?.index ?? 0;

@@ -486,8 +486,17 @@ describe("end to end", () => {
       state: "delivered",
       segments: { total: 4, confirmed: 4, failed: 0, acknowledged: 4 },
     });
-    const progress = bob.notices.flatMap(({ notice }) => (notice.type === "progress" ? [notice.done] : []));
-    expect(progress).toEqual([1, 2, 3, 4]);
+    for (const [peer, direction] of [
+      [alice, "out"],
+      [bob, "in"],
+    ] as const) {
+      const progress = peer.notices.flatMap(({ notice }) => (notice.type === "progress" ? [notice] : []));
+      expect(progress.map(({ done, total }) => `${done}/${total}`)).toEqual(["1/4", "2/4", "3/4", "4/4"]);
+      expect(new Set(progress.map((notice) => notice.direction))).toEqual(new Set([direction]));
+    }
+    expect(alice.notices).toContainEqual(
+      expect.objectContaining({ notice: { type: "progress", direction: "out", id, done: 4, total: 4 } }),
+    );
   });
 
   test("RC12 with three members, B and C receive exactly once each", async () => {

@@ -497,11 +497,10 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   /** Inside a transaction: what SDS made of an event, stage by stage. */
   #apply(outcome: SdsOutcome, now: number): void {
     if (outcome.arrived) this.#buffer(outcome.arrived, now);
+    // Before what is delivered without it. Of a message in several segments the loss is told once.
     for (const lost of outcome.lost) {
-      // Of a message in several segments the reassembler reports the loss, once.
-      if (this.#reassembler.ownsLoss(lost)) continue;
-      const { namedBy: _, ...message } = lost;
-      this.#logLost([message]);
+      const told = this.#reassembler.lossToTell(lost);
+      if (told !== undefined) this.#logLost([told]);
     }
     for (const messageId of outcome.delivered) {
       if (this.#reassembler.isInner(messageId)) this.#sds.noteInner(messageId);

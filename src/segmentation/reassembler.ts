@@ -38,6 +38,8 @@ export interface SegmentSetRow {
   readonly arrivals: number;
   /** Arrival numbers of the held segments that SDS delivered, in causal order. */
   readonly released: readonly number[];
+  /** Slots that SDS gave up, once for each message: as many losses were told as the most frequent of them is there. */
+  readonly givenUp: readonly number[];
   /** Slots for which different bytes arrived too: one or the other is wrong, so they are the first to be doubted. */
   readonly contested: readonly number[];
 }
@@ -70,6 +72,20 @@ export interface Named {
   /** Place in the causal history counted from its end. */
   readonly distance: number;
   readonly missingBefore: number;
+}
+
+/** A message that SDS gave up. */
+export interface GivenUp {
+  readonly messageId: string;
+  readonly senderId?: string;
+  readonly reason: string;
+  readonly namedBy: readonly Named[];
+}
+
+/** A segment of a held message that SDS gave up. */
+interface GivenUpSegment {
+  readonly setKey: string;
+  readonly slot: number;
 }
 
 export type { SegmentRow } from "./segment-buffer.ts";
@@ -215,6 +231,7 @@ export class Reassembler {
       dataSegmentCount,
       paritySegmentCount,
       released: set?.released ?? [],
+      givenUp: set?.givenUp ?? [],
       contested: set?.contested ?? [],
       updatedAt: now,
       order: this.#lastOrder + 1,
@@ -251,8 +268,9 @@ export class Reassembler {
     }
     const message = { senderId, messageId: copy.data[0]?.messageId ?? messageId };
     const payload = assemble(copy.data, set.originalPayloadHash);
-    this.#remove(setKey, released, [...copy.data, ...copy.parity]);
+    this.#remove(setKey, { ...released, givenUp: withoutOneEach(set.givenUp) }, [...copy.data, ...copy.parity]);
     if (payload === undefined) {
+      if (set.givenUp.length > 0) return undefined;
       const reason =
         set.contested.length > 0 ? "payload does not match its hash: contested" : "payload does not match its hash";
       return { lost: { ...message, reason } };
@@ -299,25 +317,57 @@ export class Reassembler {
   }
 
   /**
-   * Whether a message that SDS gave up is a segment of one whose loss is reported here, now or later: one `lost` for each
-   * message. Its content never came, so its neighbours must tell: the segments of a message are sent one right after the
-   * other, and each names the one before. And the first that is missed from a sender whose last message lacks its end is
-   * that end.
+   * What is to be told of a message that SDS gave up, before what waited for it is released: nothing where it is a segment
+   * of a message whose loss was told, so that each message has one. A held message is kept, as it may still be completed.
+   *
+   * The content of what is lost never came, so its neighbours must tell: the segments of a message are sent one right
+   * after the other, and each names the one before. And the first that is missed from a sender whose last message lacks
+   * its end is that end.
    */
-  ownsLoss(lost: { readonly senderId?: string; readonly namedBy: readonly Named[] }): boolean {
-    return lost.namedBy.some((named) => {
-      if (lost.senderId !== undefined && lost.senderId !== named.senderId) return false;
-      return this.#followsUnheard(named) || this.#isTail(named);
-    });
+  lossToTell({ namedBy, ...lost }: GivenUp): Omit<GivenUp, "namedBy"> | undefined {
+    const named = namedBy.filter(({ senderId }) => lost.senderId === undefined || lost.senderId === senderId);
+    for (const each of named) {
+      const segment = this.#heldFollowerOf(each) ?? this.#heldTail(each);
+      if (segment !== undefined) return this.#noteGivenUp(segment, lost);
+      if (this.#followsUnheard(each) || this.#isUnheardTail(each)) return undefined;
+    }
+    return lost;
+  }
+
+  #heldFollowerOf({ messageId, distance }: Named): GivenUpSegment | undefined {
+    const segment = this.#tables.segments.get(messageId);
+    const held = segment && this.#buffer.get(segment.setKey);
+    if (segment === undefined || held === undefined) return undefined;
+    const slot = segment.slot - distance;
+    return slot >= 0 && held.at(slot).length < held.copies ? { setKey: segment.setKey, slot } : undefined;
+  }
+
+  #heldTail({ messageId, senderId, missingBefore }: Named): GivenUpSegment | undefined {
+    for (const [setKey, set] of this.#tables.sets.entries()) {
+      if (set.senderId !== senderId || this.#tables.segments.get(messageId)?.setKey === setKey) continue;
+      const last = this.#buffer.get(setKey)?.slots().at(-1);
+      if (last === undefined || missingBefore >= totalOf(set) - 1 - last) continue;
+      // Each is missed once. What is missed after it is another message.
+      for (let slot = last + 1; slot < totalOf(set); slot++) if (!set.givenUp.includes(slot)) return { setKey, slot };
+    }
+    return undefined;
+  }
+
+  #noteGivenUp({ setKey, slot }: GivenUpSegment, lost: Omit<GivenUp, "namedBy">): LostMessage | undefined {
+    const set = this.#tables.sets.get(setKey);
+    const held = this.#buffer.get(setKey);
+    if (set === undefined || held === undefined) return undefined;
+    const givenUp = [...set.givenUp, slot];
+    this.#tables.sets.put(setKey, { ...set, givenUp });
+    const told = lossesOf(set.givenUp);
+    if (lossesOf(givenUp) === told || this.#isRest(setKey, held.slots())) return undefined;
+    const copies = held.at(held.slots()[0] ?? 0);
+    const first = slot === 0 ? lost : (copies[told] ?? copies[0] ?? lost);
+    return { messageId: first.messageId, senderId: set.senderId, reason: lost.reason };
   }
 
   #followsUnheard({ messageId, distance }: Named): boolean {
-    const segment = this.#tables.segments.get(messageId);
-    if (segment !== undefined) {
-      const held = this.#buffer.get(segment.setKey);
-      const slot = segment.slot - distance;
-      return held !== undefined && slot >= 0 && held.at(slot).length < held.copies;
-    }
+    if (this.#tables.segments.has(messageId)) return false;
     for (const { unheard, lostSlots } of this.#tables.completed.values()) {
       const follower = unheard?.followers.find((each) => each.messageId === messageId);
       if (follower) return follower.slot >= distance && !lostSlots.includes(follower.slot - distance);
@@ -325,12 +375,7 @@ export class Reassembler {
     return false;
   }
 
-  #isTail({ messageId, senderId, missingBefore }: Named): boolean {
-    for (const [setKey, set] of this.#tables.sets.entries()) {
-      if (set.senderId !== senderId || this.#tables.segments.get(messageId)?.setKey === setKey) continue;
-      const last = this.#buffer.get(setKey)?.slots().at(-1);
-      if (last !== undefined && missingBefore < totalOf(set) - 1 - last) return true;
-    }
+  #isUnheardTail({ senderId, missingBefore }: Named): boolean {
     for (const [setKey, row] of this.#tables.completed.entries()) {
       const { unheard } = row;
       if (unheard === undefined || unheard.senderId !== senderId || missingBefore >= unheard.tail) continue;
@@ -393,9 +438,8 @@ export class Reassembler {
     const slots = held.slots();
     const remembered = this.#tables.completed.get(setKey);
     const lost: LostMessage[] = [];
-    const isRest =
-      remembered !== undefined && remembered.lostSlots.length > 0 && isDisjoint(slots, remembered.lostSlots);
-    for (let copy = 0; copy < held.copies && !isRest; copy++) {
+    const isRest = this.#isRest(setKey, slots);
+    for (let copy = lossesOf(set.givenUp); copy < held.copies && !isRest; copy++) {
       const first = slots.flatMap((slot) => held.at(slot)[copy] ?? [])[0];
       if (first !== undefined) lost.push({ senderId: set.senderId, messageId: first.messageId, reason });
     }
@@ -403,8 +447,8 @@ export class Reassembler {
     this.#remove(setKey, set, [...held.segments()]);
     // Of a message of one segment no rest can come.
     if (set.dataSegmentCount + set.paritySegmentCount > 1) {
-      const lostSlots = isRest ? [...slots, ...remembered.lostSlots] : slots;
-      const unheard = isRest ? remembered.unheard : unheardNow;
+      const lostSlots = isRest ? [...slots, ...(remembered?.lostSlots ?? [])] : slots;
+      const unheard = isRest ? remembered?.unheard : unheardNow;
       this.#remember(setKey, {
         delivered: remembered?.delivered ?? false,
         lostSlots,
@@ -412,6 +456,12 @@ export class Reassembler {
       });
     }
     return lost;
+  }
+
+  /** Whether what is held is only the rest of a message that was reported lost. */
+  #isRest(setKey: string, slots: readonly number[]): boolean {
+    const lostSlots = this.#tables.completed.get(setKey)?.lostSlots ?? [];
+    return lostSlots.length > 0 && isDisjoint(slots, lostSlots);
   }
 
   /** Takes segments out of a set, and the set away with its last one. */
@@ -513,7 +563,19 @@ function unheardOf(set: SegmentSetRow, held: HeldSet): Unheard {
   const followers = slots
     .filter((slot) => slot > 0 && !slots.includes(slot - 1))
     .flatMap((slot) => held.at(slot).map(({ messageId }) => ({ messageId, slot })));
-  return { senderId: set.senderId, followers, tail: totalOf(set) - 1 - (slots.at(-1) ?? 0) };
+  const last = slots.at(-1) ?? 0;
+  const givenUpTail = new Set(set.givenUp.filter((slot) => slot > last)).size;
+  return { senderId: set.senderId, followers, tail: totalOf(set) - 1 - last - givenUpTail };
+}
+
+/** Losses told of a set's messages: SDS gives each segment up once, so what comes twice is of two messages. */
+function lossesOf(givenUp: readonly number[]): number {
+  return Math.max(0, ...givenUp.map((slot) => givenUp.filter((other) => other === slot).length));
+}
+
+/** What was given up of the other messages of a set, one of which is complete. */
+function withoutOneEach(givenUp: readonly number[]): readonly number[] {
+  return givenUp.filter((slot, index) => givenUp.indexOf(slot) !== index);
 }
 
 function totalOf(set: Pick<SegmentSetRow, "dataSegmentCount" | "paritySegmentCount">): number {

@@ -109,7 +109,10 @@ export class Member {
     }
     for (const messageId of outcome.acknowledged) this.events.push({ type: "acknowledged", messageId });
     for (const messageId of outcome.exhausted) this.events.push({ type: "exhausted", messageId });
-    for (const { messageId } of outcome.lost) this.events.push({ type: "lost", messageId });
+    for (const lost of outcome.lost) {
+      const told = this.#reassembler.lossToTell(lost);
+      if (told !== undefined) this.events.push({ type: "lost", messageId: told.messageId });
+    }
     for (const id of outcome.delivered) {
       if (this.#reassembler.isInner(id)) this.#sds.noteInner(id);
       const released = this.#reassembler.release(id, now);

@@ -135,9 +135,49 @@ test("a message that was reported lost and arrives late is delivered", async () 
 test("a segment that comes before its message is given up completes it, and nothing is lost", async () => {
   const [cut = [], after = []] = await wires([payload(9, SEGMENTS), "after"]);
   await arrive([...cut.slice(1), ...after]);
-  await pass(LIMITS.segmentation.setIdleMs - 10 * SECOND);
+  await pass(LIMITS.sds.lostAfterMs - 10 * SECOND);
   await arrive(cut.slice(0, 1));
   await pass(2 * LIMITS.sds.lostAfterMs);
   expect(await lostIds()).toEqual([]);
   expect((await bob.received()).length).toBe(2);
+});
+
+/** SDS gives a segment up while others still come, so that the rest of its message is kept. */
+describe.each([
+  ["the first", 0],
+  ["one in the middle", 1],
+  ["the last", 3],
+] as const)("of a message that is still held, %s is given up", (_, missing) => {
+  async function giveUp() {
+    const [cut = [], after = []] = await wires([payload(5, SEGMENTS), "after"]);
+    const slots = [0, 1, 2, 3].filter((slot) => slot !== missing);
+    const [early, late] = [slots.slice(0, -1), slots.slice(-1)];
+    await arrive([...early.map((slot) => cut[slot]), ...after]);
+    await pass(LIMITS.sds.lostAfterMs - 20 * SECOND);
+    await arrive(late.map((slot) => cut[slot]));
+    await pass(40 * SECOND);
+    return cut[missing];
+  }
+
+  async function told(): Promise<string[]> {
+    return (await bob.log()).map(({ type }) => type.replace("reliable:message:", ""));
+  }
+
+  test("its loss is told before what waited for it, and only once", async () => {
+    await giveUp();
+    expect(await told()).toEqual(["lost", "received"]);
+    await bob.restart();
+    await pass(2 * LIMITS.sds.lostAfterMs);
+    expect(await told()).toEqual(["lost", "received"]);
+  });
+
+  test("and it is delivered late if it is completed after all", async () => {
+    const late = await giveUp();
+    await bob.restart();
+    await arrive([late]);
+    await pass(2 * LIMITS.sds.lostAfterMs);
+    expect(await told()).toEqual(["lost", "received", "received"]);
+    const [lost, , completed] = await bob.log();
+    expect(completed).toMatchObject({ messageId: lost !== undefined && "messageId" in lost && lost.messageId });
+  });
 });

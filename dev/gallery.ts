@@ -16,7 +16,7 @@ import { parseArgs } from "node:util";
 import { type BrowserContext, chromium, type Page } from "playwright-core";
 import type { ChannelSummary } from "../src/channel/types.ts";
 import { qrCode } from "../src/keys/qr.ts";
-import type { UiFullCommand, UiFullSnapshot, UiKey, UiPrompt, UiRequest } from "../src/ui/background-api.ts";
+import type { UiCommand, UiKey, UiPrompt, UiRequest, UiSnapshot } from "../src/ui/background-api.ts";
 import { encodeFileMessage } from "./demo/file-message.ts";
 import { startDemoSite } from "./demo/server.ts";
 
@@ -138,7 +138,7 @@ const qr = qrCode(INVITATION);
 if (!qr.ok) throw new Error(qr.error);
 
 /** What the pretended background answers, by command; what is not here is answered without a value. */
-type Answers = Readonly<Partial<Record<UiFullCommand["type"], { readonly value?: unknown; readonly error?: string }>>>;
+type Answers = Readonly<Partial<Record<UiCommand["type"], { readonly value?: unknown; readonly error?: string }>>>;
 
 const ANSWERS: Answers = {
   exportKey: { value: { text: HEX } },
@@ -196,7 +196,7 @@ const encryptedPrompt: UiPrompt = {
   keyChoice: {},
 };
 
-const full: UiFullSnapshot = {
+const full: UiSnapshot = {
   type: "snapshot",
   version: "0.1.0",
   network: {
@@ -260,7 +260,7 @@ const full: UiFullSnapshot = {
   budget: { limit: 600, remaining: 412, resetsAt: now + 7 * MINUTE },
 };
 
-const many: UiFullSnapshot = {
+const many: UiSnapshot = {
   ...full,
   channels: Array.from({ length: 11 }, (_, i) =>
     channel(`room-${i + 1}`, "https://boards.example", { lastActiveAt: now - i * 50 * MINUTE }),
@@ -268,7 +268,7 @@ const many: UiFullSnapshot = {
   prompts,
 };
 
-const empty: UiFullSnapshot = {
+const empty: UiSnapshot = {
   ...full,
   network: { ...full.network, status: "Disconnected" },
   channels: [],
@@ -280,11 +280,11 @@ const empty: UiFullSnapshot = {
   vault: { state: "open", autoLockMinutes: null, welcomed: true },
   budget: null,
 };
-const welcome: UiFullSnapshot = { ...empty, vault: { ...empty.vault, welcomed: false } };
-const locked: UiFullSnapshot = { ...full, vault: { ...full.vault, state: "locked" } };
-const damaged: UiFullSnapshot = { ...full, keys: [], vault: { ...full.vault, state: "damaged" } };
-const askedForKey: UiFullSnapshot = { ...full, prompts: [encryptedPrompt] };
-const askedByOther: UiFullSnapshot = {
+const welcome: UiSnapshot = { ...empty, vault: { ...empty.vault, welcomed: false } };
+const locked: UiSnapshot = { ...full, vault: { ...full.vault, state: "locked" } };
+const damaged: UiSnapshot = { ...full, keys: [], vault: { ...full.vault, state: "damaged" } };
+const askedForKey: UiSnapshot = { ...full, prompts: [encryptedPrompt] };
+const askedByOther: UiSnapshot = {
   ...full,
   prompts: [{ ...encryptedPrompt, origin: LOCAL, keyChoice: { suggested: "k1" } }],
 };
@@ -295,8 +295,8 @@ function pretendBackground({
   gone,
   answers,
 }: {
-  snapshot: UiFullSnapshot | null;
-  gone: UiFullSnapshot | null;
+  snapshot: UiSnapshot | null;
+  gone: UiSnapshot | null;
   answers: Answers;
 }): void {
   const connect = (): unknown => {
@@ -312,7 +312,7 @@ function pretendBackground({
       name: "ui",
       onMessage: { addListener: (listener: (frame: unknown) => void) => listeners.push(listener) },
       onDisconnect: { addListener: () => undefined },
-      postMessage: ({ id, command }: { id: number; command: UiFullCommand }) =>
+      postMessage: ({ id, command }: { id: number; command: UiCommand }) =>
         post({ type: "answer", id, ...answers[command.type] }),
       disconnect: () => undefined,
     };
@@ -408,8 +408,8 @@ function pretendProvider(picture: readonly number[]): void {
 interface Shot {
   readonly name: string;
   readonly page: "popup.html" | "prompt.html";
-  readonly snapshot: UiFullSnapshot | null;
-  readonly gone?: UiFullSnapshot;
+  readonly snapshot: UiSnapshot | null;
+  readonly gone?: UiSnapshot;
   /** Beside `ANSWERS`. */
   readonly answers?: Answers;
   readonly act?: (page: Page) => Promise<void>;

@@ -1,5 +1,5 @@
 /** The badge on the extension's button: what waits for the person, and else what failed. */
-import type { UiFullSnapshot } from "../ui/background-api.ts";
+import type { UiSnapshot } from "../ui/background-api.ts";
 
 export interface Badge {
   /** Empty for no badge; four characters at most, which is what fits. */
@@ -13,7 +13,7 @@ const FAILED = "#b91c1c";
 const MOST = 99;
 
 /** Prompts first: a site waits for them. A message that left and that nobody acknowledged is no failure to act upon. */
-export function badgeOf({ prompts, requests }: Pick<UiFullSnapshot, "prompts" | "requests">): Badge {
+export function badgeOf({ prompts, requests }: Pick<UiSnapshot, "prompts" | "requests">): Badge {
   if (prompts.length > 0) return { text: countText(prompts.length), colour: WAITING };
   const failed = requests.filter(({ state }) => state === "send-error").length;
   return failed > 0 ? { text: `!${countText(failed)}`, colour: FAILED } : { text: "", colour: FAILED };

@@ -9,7 +9,7 @@ import type { Result } from "../common/result.ts";
 import { err, ok, reasonOf } from "../common/result.ts";
 import { LIMITS } from "../limits.ts";
 import type { NetworkConfig } from "../messaging/network-config.ts";
-import type { UiAnswer, UiFullSnapshot, UiNetwork, UiVaultSnapshot } from "../ui/background-api.ts";
+import type { UiAnswer, UiNetwork, UiSnapshot, UiVaultSnapshot } from "../ui/background-api.ts";
 import { UI_PORT } from "../ui/background-api.ts";
 import { Activity } from "./activity.ts";
 import { type Badge, badgeOf } from "./badge.ts";
@@ -134,7 +134,7 @@ export class UiServer {
     }
   }
 
-  #snapshot(): UiFullSnapshot {
+  #snapshot(): UiSnapshot {
     const { manager, permissions, network, version, keys, budget } = this.#parts;
     const channels = manager.summaries();
     const isOpen = ({ status }: ChannelSummary): boolean => status.state !== "closed";

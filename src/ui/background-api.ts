@@ -47,7 +47,7 @@ export interface UiNetwork {
   readonly config: NetworkConfig;
 }
 
-export interface UiSnapshot {
+export interface UiPlainSnapshot {
   readonly type: "snapshot";
   readonly version: string;
   readonly network: UiNetwork;
@@ -58,7 +58,7 @@ export interface UiSnapshot {
 
 export type PromptDecision = "always" | "once" | "reject" | "block";
 
-export type UiCommand =
+export type UiPlainCommand =
   | {
       readonly type: "answerPrompt";
       readonly id: string;
@@ -74,7 +74,7 @@ export type UiCommand =
 export interface UiCommandFrame {
   readonly type: "command";
   readonly id: number;
-  readonly command: UiFullCommand;
+  readonly command: UiCommand;
 }
 
 export interface UiAnswer {
@@ -253,10 +253,10 @@ export interface UiVaultSnapshot {
 }
 
 /** Everything that the views show. */
-export interface UiFullSnapshot extends UiSnapshot, UiVaultSnapshot {}
+export interface UiSnapshot extends UiPlainSnapshot, UiVaultSnapshot {}
 
 /** Everything that the views ask for. */
-export type UiFullCommand = UiCommand | UiKeyCommand;
+export type UiCommand = UiPlainCommand | UiKeyCommand;
 
 /** What a command is answered with. */
-export type UiCommandValue<C extends UiFullCommand> = C extends UiKeyCommand ? UiKeyCommandValue<C["type"]> : undefined;
+export type UiCommandValue<C extends UiCommand> = C extends UiKeyCommand ? UiKeyCommandValue<C["type"]> : undefined;

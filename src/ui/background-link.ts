@@ -6,7 +6,7 @@
 import { type Clock, systemClock } from "../common/clock.ts";
 import { err, ok, type Result } from "../common/result.ts";
 import { LIMITS } from "../limits.ts";
-import type { UiAnswer, UiCommandFrame, UiCommandValue, UiFullCommand, UiFullSnapshot } from "./background-api.ts";
+import type { UiAnswer, UiCommand, UiCommandFrame, UiCommandValue, UiSnapshot } from "./background-api.ts";
 
 /** The part of `runtime.Port` that is used. */
 export interface UiPort {
@@ -19,7 +19,7 @@ export interface UiPort {
 export interface LinkView {
   /** `connecting` until the first snapshot; `reconnecting` while an older snapshot stands. */
   readonly state: "connecting" | "ready" | "reconnecting";
-  readonly snapshot: UiFullSnapshot | undefined;
+  readonly snapshot: UiSnapshot | undefined;
 }
 
 export type CommandError =
@@ -29,7 +29,7 @@ export type CommandError =
   | { readonly kind: "refused"; readonly reason: string };
 
 /** Commands that do something else, or fail, the second time: a second key, a password that is no longer the current one. */
-const ONCE: ReadonlySet<UiFullCommand["type"]> = new Set([
+const ONCE: ReadonlySet<UiCommand["type"]> = new Set([
   "welcome",
   "setPassword",
   "makeKey",
@@ -49,7 +49,7 @@ function frameType(frame: unknown): unknown {
 }
 
 // The port is the extension's own: only its background can be at the other end, so the tag says what a frame is.
-function isSnapshot(frame: unknown): frame is UiFullSnapshot {
+function isSnapshot(frame: unknown): frame is UiSnapshot {
   return frameType(frame) === "snapshot";
 }
 
@@ -83,7 +83,7 @@ export class BackgroundLink {
   }
 
   /** Resolves with the background's answer, however often the background restarts, or with why there is none. */
-  command<C extends UiFullCommand>(command: C): Promise<Result<UiCommandValue<C>, CommandError>> {
+  command<C extends UiCommand>(command: C): Promise<Result<UiCommandValue<C>, CommandError>> {
     this.#lastId += 1;
     const frame: UiCommandFrame = { type: "command", id: this.#lastId, command };
     return new Promise((resolve) => {

@@ -6,7 +6,7 @@ import { type BrowserContext, type CDPSession, chromium, type Page } from "playw
 import type { NetworkConfig } from "../../src/messaging/network-config.ts";
 import { NETWORK_SETTING } from "../../src/messaging/network-config.ts";
 import type { ConnectionStatus } from "../../src/provider/provider-api.ts";
-import type { PromptDecision, UiAnswer, UiFullSnapshot } from "../../src/ui/background-api.ts";
+import type { PromptDecision, UiAnswer, UiSnapshot } from "../../src/ui/background-api.ts";
 import { UI_PORT } from "../../src/ui/background-api.ts";
 
 /** What extension pages see of the browser: functions given to `evaluate` run there. */
@@ -15,7 +15,7 @@ declare const chrome: {
   readonly runtime: { connect(info: { readonly name: string }): UiConnection };
 };
 interface UiConnection {
-  readonly onMessage: { addListener(listener: (frame: UiFullSnapshot | UiAnswer) => void): void };
+  readonly onMessage: { addListener(listener: (frame: UiSnapshot | UiAnswer) => void): void };
   readonly onDisconnect: { addListener(listener: () => void): void };
   disconnect(): void;
 }
@@ -210,11 +210,11 @@ export class ChromiumProfile implements AsyncDisposable {
   }
 
   /** What the background tells its own pages, once. */
-  snapshot(): Promise<UiFullSnapshot> {
+  snapshot(): Promise<UiSnapshot> {
     return this.#control((page) =>
       page.evaluate(
         (port) =>
-          new Promise<UiFullSnapshot>((resolve, reject) => {
+          new Promise<UiSnapshot>((resolve, reject) => {
             const connection = chrome.runtime.connect({ name: port });
             connection.onDisconnect.addListener(() => reject(new Error("The background went away")));
             connection.onMessage.addListener((frame) => {

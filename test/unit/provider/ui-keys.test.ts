@@ -7,7 +7,7 @@ import { badgeOf } from "../../../src/provider/badge.ts";
 import { parseCommand } from "../../../src/provider/ui-command-schema.ts";
 import type {
   UiAnswer,
-  UiFullCommand,
+  UiCommand,
   UiKeyCommands,
   UiKeyCommandValue,
   UiRequest,
@@ -32,7 +32,7 @@ const CODE = writeInvitation(INVITED);
 async function opened(world = new World()) {
   const popup = await world.popup();
   let id = 0;
-  const command = async (sent: UiFullCommand): Promise<UiAnswer> => {
+  const command = async (sent: UiCommand): Promise<UiAnswer> => {
     id++;
     popup.port.postMessage({ type: "command", id, command: sent });
     const answered = () =>
@@ -45,11 +45,11 @@ async function opened(world = new World()) {
   const ask = async <K extends keyof UiKeyCommands>(
     sent: { readonly type: K } & UiKeyCommands[K]["params"],
   ): Promise<UiKeyCommandValue<K>> => {
-    const answer = await command(sent as UiFullCommand);
+    const answer = await command(sent as UiCommand);
     if (answer.error !== undefined) throw new Error(answer.error);
     return answer.value as UiKeyCommandValue<K>;
   };
-  const fails = async (sent: UiFullCommand): Promise<string | undefined> => (await command(sent)).error;
+  const fails = async (sent: UiCommand): Promise<string | undefined> => (await command(sent)).error;
   const { manager, keys, vault } = await world.worker();
   return { world, popup, ask, fails, manager, keys, vault };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ErrorCode } from "../../../src/provider/provider-api.ts";
-import type { UiAnswer, UiFullCommand, UiFullSnapshot } from "../../../src/ui/background-api.ts";
+import type { UiAnswer, UiCommand, UiSnapshot } from "../../../src/ui/background-api.ts";
 import { EXTENSION_ID, EXTENSION_URL, failureOf, SITE, TOPIC, World } from "./world.ts";
 
 const PLAIN = { channelId: "room", contentTopic: TOPIC, encryption: { mode: "none" } } as const;
@@ -11,7 +11,7 @@ async function opened() {
   await page.provider.createReliableChannel(PLAIN);
   const popup = await world.popup();
   let id = 0;
-  const command = async (sent: UiFullCommand): Promise<UiAnswer> => {
+  const command = async (sent: UiCommand): Promise<UiAnswer> => {
     id++;
     popup.port.postMessage({ type: "command", id, command: sent });
     await world.clock.settle();
@@ -80,7 +80,7 @@ describe("the popup's server", () => {
 
   test("every command does what it says and may be repeated", async () => {
     const { world, popup, command } = await opened();
-    const close: UiFullCommand = { type: "closeChannel", channel: { origin: SITE, channelId: "room" } };
+    const close: UiCommand = { type: "closeChannel", channel: { origin: SITE, channelId: "room" } };
     const config = { name: "other", clusterId: 1, shards: 8, bootstrap: ["/dns4/node.example/tcp/443/wss"] };
     for (let i = 0; i < 2; i++) {
       expect(await command(close)).not.toHaveProperty("error");
@@ -98,7 +98,7 @@ describe("the popup's server", () => {
 
   test("a command that makes no sense is answered, what is no command is dropped", async () => {
     const { world, popup, command } = await opened();
-    expect((await command({ type: "format" } as unknown as UiFullCommand)).error).toMatch(/no sense/);
+    expect((await command({ type: "format" } as unknown as UiCommand)).error).toMatch(/no sense/);
     const before = popup.frames.length;
     for (const frame of [null, 7, "command", {}, { type: "command" }, { type: "command", id: "1" }])
       popup.port.postMessage(frame);
@@ -171,7 +171,7 @@ describe("the popup's server", () => {
     const { popup, command } = await opened();
     await command({ type: "revokeSite", origin: SITE });
     const [snapshot, answer] = popup.frames.slice(-2);
-    expect((snapshot as UiFullSnapshot).sites).toEqual([]);
+    expect((snapshot as UiSnapshot).sites).toEqual([]);
     expect(answer).toMatchObject({ type: "answer" });
   });
 });

@@ -19,7 +19,7 @@ import { HeldPort } from "../../../src/provider/runtime-port.ts";
 import { createProviderServer } from "../../../src/provider/server.ts";
 import { UiKeys } from "../../../src/provider/ui-keys.ts";
 import { type NetworkControl, UiServer } from "../../../src/provider/ui-server.ts";
-import type { PromptDecision, UiFullSnapshot, UiKeyChoice } from "../../../src/ui/background-api.ts";
+import type { PromptDecision, UiKeyChoice, UiSnapshot } from "../../../src/ui/background-api.ts";
 import { UI_PORT } from "../../../src/ui/background-api.ts";
 import { FakeChannelManager } from "../../support/fake-channel-manager.ts";
 import { FakeMessagePort, FakePort } from "../../support/fake-ports.ts";
@@ -152,10 +152,10 @@ export class World {
     client.onMessage.addListener((frame) => frames.push(frame));
     this.connected(server);
     await this.clock.settle();
-    const snapshot = (): UiFullSnapshot => {
-      const last = frames.findLast((frame) => (frame as UiFullSnapshot).type === "snapshot");
+    const snapshot = (): UiSnapshot => {
+      const last = frames.findLast((frame) => (frame as UiSnapshot).type === "snapshot");
       if (!last) throw new Error("no snapshot yet");
-      return last as UiFullSnapshot;
+      return last as UiSnapshot;
     };
     return { port: client, frames, snapshot };
   }

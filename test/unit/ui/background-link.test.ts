@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { LIMITS } from "../../../src/limits.ts";
-import type { UiFullSnapshot } from "../../../src/ui/background-api.ts";
+import type { UiSnapshot } from "../../../src/ui/background-api.ts";
 import { BackgroundLink, type LinkView, type UiPort } from "../../../src/ui/background-link.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
 
-const SNAPSHOT: UiFullSnapshot = {
+const SNAPSHOT: UiSnapshot = {
   type: "snapshot",
   version: "1",
   network: {

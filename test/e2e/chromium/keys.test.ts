@@ -1,5 +1,6 @@
 /** Encrypted channels as people set them up: a key made in one profile and typed into another, an invitation, a wrong key. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ErrorCode } from "../../../src/provider/provider-api.ts";
 import { ChannelPage, type EncryptedChannelParams } from "../../support/channel-page.ts";
 import type { ChromiumProfile } from "../../support/chromium.ts";
 import { type PageServer, startPageServer } from "../../support/page-server.ts";
@@ -79,6 +80,15 @@ describe("keys between two profiles", () => {
     await screenshots(popup.page, TEST_SCREENSHOTS, "popup-key");
     await popup.tab("keys");
     await screenshots(popup.page, TEST_SCREENSHOTS, "popup-keys");
+    for (const form of ["key-make", "backup"]) {
+      await popup.tab("keys");
+      await popup.page.getByTestId(form).click();
+      await screenshots(popup.page, TEST_SCREENSHOTS, `popup-${form}`);
+    }
+    await popup.tab("channels");
+    await popup.page.getByTestId("channel-create").click();
+    await popup.page.getByTestId("channel-form").waitFor();
+    await screenshots(popup.page, TEST_SCREENSHOTS, "popup-channel-form");
     await popup.close();
 
     const hex = texts.get("hex") ?? "";
@@ -127,6 +137,22 @@ describe("keys between two profiles", () => {
     await popup.page.getByTestId("key-open-known").click();
     await popup.page.getByTestId("key-view").waitFor();
     await popup.close();
+  });
+
+  test("another site that wants to use her key gets it only past a warning", async () => {
+    const asking = new ChannelPage(await aliceProfile.open(other.origin), CLUB);
+    const attached = asking.attach();
+    const prompt = await aliceProfile.waitForPrompt();
+    await prompt.getByTestId("key-choice-pick").check();
+    await prompt.getByTestId("prompt-always").click();
+    expect(await prompt.getByTestId("new-site-origin").textContent()).toContain(new URL(other.origin).host);
+    await screenshots(prompt, TEST_SCREENSHOTS, "prompt-new-site");
+    const closed = prompt.waitForEvent("close");
+    await prompt.getByTestId("new-site-back").click();
+    await prompt.getByTestId("prompt-reject").click();
+    await closed;
+    expect(await attached).toMatchObject({ ok: false, code: ErrorCode.UserRejected });
+    await asking.page.close();
   });
 
   test("they talk, and the network keeps no word of it", async () => {

@@ -345,6 +345,8 @@ export class Reassembler {
   #heldTail({ messageId, senderId, missingBefore }: Named): GivenUpSegment | undefined {
     for (const [setKey, set] of this.#tables.sets.entries()) {
       if (set.senderId !== senderId || this.#tables.segments.get(messageId)?.setKey === setKey) continue;
+      // Where SDS is not past its beginning, what is missing may be of an earlier message: rather two losses than none.
+      if (set.released.length === 0 && set.givenUp.length === 0) continue;
       const last = this.#buffer.get(setKey)?.slots().at(-1);
       if (last === undefined || missingBefore >= totalOf(set) - 1 - last) continue;
       // Each is missed once. What is missed after it is another message.

@@ -53,6 +53,17 @@ test("any seed, where the network never stops losing: I1–I5 hold all the same"
   );
 });
 
+const lossy = { members: 3, duplication: 0, layout: lip109Layout, restarts: 0.05 };
+
+test.each([
+  { ...lossy, seed: 8, messages: 23, loss: 0.499261116841808, gapMs: 5_000, patienceMs: 30 * 60_000 },
+  { ...lossy, seed: 1_752_652_355, messages: 23, loss: 0.499261116841808, gapMs: 5_000, patienceMs: 30 * 60_000 },
+])("seed $seed, where parts of a long message are given up: its loss is told before what waited for it", (options) => {
+  const run = simulate(options);
+  expect(eventsOf(run, "lost")).toBeGreaterThan(0);
+  expect(breaches(run)).toEqual([]);
+});
+
 test("the same seed gives the same run", () => {
   const options = { seed: 7, members: 4, messages: 20, loss: 0.3 };
   const [first, second] = [simulate(options), simulate(options)];

@@ -546,7 +546,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     const before = id && this.#sendState.info(id)?.segments.confirmed;
     const outcomes = step();
     const segments = id && this.#sendState.info(id)?.segments;
-    if (id && segments && segments.total > 1 && segments.confirmed !== before) {
+    if (this.isOpen && id && segments && segments.total > 1 && segments.confirmed !== before) {
       const { confirmed: done, total } = segments;
       this.#shell.tell(this.key, { type: "progress", direction: "out", id, done, total });
     }

@@ -499,6 +499,24 @@ describe("end to end", () => {
     );
   });
 
+  test("O1 a restart in the middle of a message of several segments: it goes on, and arrives once", async () => {
+    const { alice, bob } = await pair();
+    let handedOver = 0;
+    alice.messaging.onSend = () => (++handedOver > 2 ? new Promise(() => {}) : Promise.resolve(ok(undefined)));
+    const payload = new Uint8Array(450_000).map((_, index) => index % 251);
+    const id = await alice.send(payload);
+    await network.settle();
+    expect(alice.channel().request(id)).toMatchObject({ state: "sending", segments: { total: 5, confirmed: 2 } });
+    expect(await bob.log()).toEqual([]);
+    await alice.restart();
+    await pass(5 * SECOND);
+    const received = (await bob.log()).filter(({ type }) => type === "reliable:message:received");
+    expect(received).toHaveLength(1);
+    expect(received).toMatchObject([{ senderId: "alice", message: payload }]);
+    expect(await alice.outcomes(id)).toEqual(["sent", "delivered"]);
+    expect(alice.channel().request(id)).toMatchObject({ segments: { total: 5, confirmed: 5, acknowledged: 5 } });
+  });
+
   test("RC12 with three members, B and C receive exactly once each", async () => {
     const { alice, bob } = await pair();
     const carol = await Peer.start("carol", network);

@@ -2,7 +2,8 @@
  * Everything the background runs, put together over one database: built from what is stored, and thrown away as a whole.
  *
  * An engine ends when its worker is killed, when a commit failed, when another context took the database over, when the
- * person chose another network, and when the vault is locked or unlocked. In each case the next one begins from storage; there is no other way to recover.
+ * person chose another network, and when the vault is locked or unlocked. In each case the next one begins from storage;
+ * there is no other way to recover.
  */
 import { systemClock } from "../common/clock.ts";
 import { Journal } from "../common/table.ts";

@@ -251,6 +251,16 @@ export class ReliableChannelManager implements ChannelManagerApi {
     return ok(undefined);
   }
 
+  /** The cipher of a channel can be used again, such as when a page that encrypts is back. */
+  cipherReady(key: ChannelKey): void {
+    this.#channels.get(nameOf(key))?.onCipherReady();
+  }
+
+  /** The cipher of a channel cannot be used for now. */
+  cipherAway(key: ChannelKey): void {
+    this.#channels.get(nameOf(key))?.onCipherAway();
+  }
+
   listen(listener: ChannelListener): () => void {
     return this.#shell.listen(listener);
   }

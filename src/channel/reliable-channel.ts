@@ -288,13 +288,30 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     await this.#handover;
   }
 
+  /** The cipher can be used again: what waited for it goes on. */
+  onCipherReady(): void {
+    this.onReadyToSend();
+  }
+
+  /** The cipher cannot be used for now. */
+  onCipherAway(): void {
+    // It fails only with its transactor, whose owner begins anew.
+    this.#transact((now) => this.onTick(now)).catch(() => {});
+  }
+
   async #drainOutbox(): Promise<void> {
     this.#dispatching = true;
     for (let next = first(this.#tables.outbox.entries()); next; next = first(this.#tables.outbox.entries())) {
+      if (this.#cannotEncrypt) break;
       this.#handover = this.#handOver(...next);
       if (!(await this.#handover)) break;
     }
     this.#dispatching = false;
+  }
+
+  /** With placement `content`, what stands in the outbox was encrypted when it was accepted. */
+  get #cannotEncrypt(): boolean {
+    return this.#row.placement === "envelope" && this.#cipher.unavailable?.() !== undefined;
   }
 
   /** Whether it is done and recorded. */
@@ -482,7 +499,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     if (!this.isOpen) return;
     const { messaging, chance } = this.#shell.parts;
     const { lightpush, filter } = messaging.peers();
-    const online = lightpush > 0 && filter > 0;
+    const online = lightpush > 0 && filter > 0 && this.#cipher.unavailable?.() === undefined;
     this.#apply(this.#sds.tick({ now, random: chance.random(), online }), now);
     this.#logLost(this.#reassembler.expire(now));
   }

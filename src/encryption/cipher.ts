@@ -26,6 +26,9 @@ export interface Cipher {
   /**
    * Why it can do neither for now, in words; `undefined` while it can. What is to be encrypted or decrypted meanwhile
    * waits; it is not failed and not dropped. A cipher without this is always ready.
+   *
+   * It may end in the middle of a call, whose error then says nothing about the message: the message waits like any other.
+   * So this is asked once more as soon as a call has failed, before anything else is awaited.
    */
   unavailable?(): string | undefined;
 }

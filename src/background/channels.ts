@@ -52,8 +52,8 @@ export async function runningChannels(rows: Rows, network: NetworkConfig, keys: 
   };
 }
 
-export async function lockedChannels(storage: Storage): Promise<EngineChannels> {
-  const manager = await LockedChannels.load(storage);
+export async function lockedChannels(rows: Rows): Promise<EngineChannels> {
+  const manager = await LockedChannels.load(rows);
   return {
     manager,
     locked: true,

@@ -82,7 +82,7 @@ async function startOn(database: Database, surroundings: EngineSurroundings): Pr
   const vault = await Vault.load({ ...rows, dataKeys, session, wakeAt, resealContent: () => storage.reseal() });
   const keys = await KeyStore.load({ ...rows, dataKeys, usesOf: (id) => usesOf(id, channels.manager.summaries()) });
   vault.onRotation(() => keys.reseal());
-  const channels = vault.locked ? await lockedChannels(storage) : await runningChannels(rows, network, keys);
+  const channels = vault.locked ? await lockedChannels(rows) : await runningChannels(rows, network, keys);
   const { manager } = channels;
   const results = new CallResults(rows);
   const newId = () => crypto.randomUUID();

@@ -5,8 +5,11 @@
  * was accepted before waits in storage; unlocking starts everything from there. Pages stay attached and hear nothing.
  */
 import { err, ok, type Result } from "../common/result.ts";
+import { type Journal, Table } from "../common/table.ts";
+import type { Transactor } from "../common/transactor.ts";
+import { mismatch, parameterProblem, takenUp } from "./parameters.ts";
 import type { Storage } from "./ports.ts";
-import type { ChannelRow } from "./rows.ts";
+import { type ChannelRow, channelScope, ONLY_ROW } from "./rows.ts";
 import type {
   ChannelApi,
   ChannelError,
@@ -20,13 +23,28 @@ import type {
 const LOCKED: ChannelError = { kind: "locked", message: "The extension is locked: unlock it first." };
 const NOTHING_READ = { undecryptable: 0, otherLayout: 0, otherMarker: 0, otherChannel: 0, unreadable: 0 };
 
+export interface LockedParts {
+  readonly storage: Storage;
+  readonly journal: Journal;
+  readonly transactor: Transactor;
+}
+
 class LockedChannel implements ChannelApi {
   readonly #key: ChannelKey;
-  readonly #row: ChannelRow;
+  readonly #table: Table<string, ChannelRow>;
+  #row: ChannelRow;
 
-  constructor(key: ChannelKey, row: ChannelRow) {
+  constructor(key: ChannelKey, row: ChannelRow, journal: Journal) {
     this.#key = key;
+    this.#table = new Table("channels", journal, channelScope(key), [[ONLY_ROW, row]]);
     this.#row = row;
+    this.#table.observe((_key, _before, after) => {
+      if (after) this.#row = after;
+    });
+  }
+
+  get row(): ChannelRow {
+    return this.#row;
   }
 
   get origin(): string {
@@ -49,14 +67,9 @@ class LockedChannel implements ChannelApi {
     return this.#row.senderId;
   }
 
-  matches(params: ChannelParams): boolean {
-    const { contentTopic, senderId, profile, encryption } = this.#row;
-    return (
-      params.contentTopic === contentTopic &&
-      (params.senderId ?? senderId) === senderId &&
-      (params.profile ?? profile) === profile &&
-      params.encryption === encryption
-    );
+  /** Inside a transaction. */
+  takeUp(senderId: string | undefined): void {
+    if (this.#row.prepared) this.#table.put(ONLY_ROW, takenUp(this.#row, senderId));
   }
 
   async send(): Promise<Result<never, ChannelError>> {
@@ -118,32 +131,35 @@ class LockedChannel implements ChannelApi {
 
 export class LockedChannels implements ChannelManagerApi {
   readonly #channels: readonly LockedChannel[];
+  readonly #transactor: Transactor;
 
   /** Reads the channels' rows, which hold no content. */
-  static async load(storage: Storage): Promise<LockedChannels> {
+  static async load({ storage, journal, transactor }: LockedParts): Promise<LockedChannels> {
     const rows = await storage.scan("channels", []);
-    return new LockedChannels(
-      rows.flatMap(({ key: [origin, channelId], row }) =>
-        typeof origin === "string" && typeof channelId === "string"
-          ? [new LockedChannel({ origin, channelId }, row as ChannelRow)]
-          : [],
-      ),
+    const channels = rows.flatMap(({ key: [origin, channelId], row }) =>
+      typeof origin === "string" && typeof channelId === "string"
+        ? [new LockedChannel({ origin, channelId }, row as ChannelRow, journal)]
+        : [],
     );
+    return new LockedChannels(channels, transactor);
   }
 
-  private constructor(channels: readonly LockedChannel[]) {
+  private constructor(channels: readonly LockedChannel[], transactor: Transactor) {
     this.#channels = channels;
+    this.#transactor = transactor;
   }
 
   async createReliableChannel(): Promise<Result<never, ChannelError>> {
     return err(LOCKED);
   }
 
-  attach(params: ChannelParams): Result<ChannelApi, ChannelError> {
+  async attach(params: ChannelParams): Promise<Result<ChannelApi, ChannelError>> {
     const channel = this.channel(params);
     if (channel === undefined) return err(LOCKED);
-    if (channel.matches(params)) return ok(channel);
-    return err({ kind: "mismatch", message: `channel ${params.channelId} exists with other parameters` });
+    const refused = parameterProblem(params) ?? mismatch(channel.row, params);
+    if (refused) return err(refused);
+    if (channel.row.prepared) await this.#transactor.run(() => channel.takeUp(params.senderId));
+    return ok(channel);
   }
 
   async closeChannel(): Promise<Result<never, ChannelError>> {

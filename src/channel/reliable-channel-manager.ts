@@ -5,7 +5,6 @@
 
 import type { Bytes } from "../common/bytes.ts";
 import type { Clock } from "../common/clock.ts";
-import { contentTopicProblem } from "../common/content-topic.ts";
 import { err, ok, type Result } from "../common/result.ts";
 import { type Journal, type StoredKey, type StoredRows, Table, tableOf } from "../common/table.ts";
 import type { Transactor } from "../common/transactor.ts";
@@ -13,9 +12,10 @@ import type { Cipher } from "../encryption/cipher.ts";
 import { none } from "../encryption/none.ts";
 import { LIMITS } from "../limits.ts";
 import { type RateLimitConfig, RateLimitManager, UNLIMITED } from "../rate-limit/rate-limit-manager.ts";
-import { Participant } from "../sds/participant.ts";
+import { Participant, type SdsConfig } from "../sds/participant.ts";
 import { openSdsTables, SDS_TABLES } from "../sds/tables.ts";
 import { openReassemblerTables, REASSEMBLER_TABLES, Reassembler } from "../segmentation/reassembler.ts";
+import { mismatch, parameterProblem } from "./parameters.ts";
 import type { MessagingClient, MessagingEvent, Storage } from "./ports.ts";
 import { wireOf } from "./profiles.ts";
 import { type CloseReason, ReliableChannel } from "./reliable-channel.ts";
@@ -137,9 +137,12 @@ export class ReliableChannelManager implements ChannelManagerApi {
     const known = this.#channels.get(nameOf(params));
     if (known?.isOpen) return err({ kind: "already-exists", message: `channel already exists: ${channelId}` });
     const refused =
-      problemOf(params) ?? (known ? mismatch(known, params) : this.#withoutCipher(params)) ?? this.#fullFor(origin);
+      parameterProblem(params) ??
+      (known ? mismatch(known.row, params) : this.#withoutCipher(params)) ??
+      this.#fullFor(origin);
     if (refused) return err(refused);
     if (known) {
+      if (!params.prepared) known.takeUp(params.senderId);
       known.reopen(now);
       return ok(known);
     }
@@ -147,6 +150,7 @@ export class ReliableChannelManager implements ChannelManagerApi {
     const row = {
       contentTopic,
       senderId,
+      ...(params.prepared ? { prepared: params.prepared } : {}),
       profile,
       encryption,
       placement: params.placement ?? ("envelope" as const),
@@ -163,11 +167,13 @@ export class ReliableChannelManager implements ChannelManagerApi {
     return ok(this.#add(key, (table) => (table === "channels" ? [[ONLY_ROW, row]] : [])));
   }
 
-  attach(params: ChannelParams): Result<ChannelApi, ChannelError> {
+  async attach(params: ChannelParams): Promise<Result<ChannelApi, ChannelError>> {
     const channel = this.#channels.get(nameOf(params));
     if (!channel?.isOpen) return err(unknown(params.channelId));
-    const refused = mismatch(channel, params);
-    return refused ? err(refused) : ok(channel);
+    const refused = parameterProblem(params) ?? mismatch(channel.row, params);
+    if (refused) return err(refused);
+    if (channel.row.prepared) await this.#shell.transact(() => channel.takeUp(params.senderId));
+    return ok(channel);
   }
 
   async closeChannel(
@@ -287,8 +293,11 @@ export class ReliableChannelManager implements ChannelManagerApi {
     if (cipher === undefined) throw new Error(`no cipher for encryption ${row.encryption}`);
     const sdsTables = openSdsTables(journal, channelScope(key), stored);
     const reassemblerTables = openReassemblerTables(journal, channelScope(key), stored);
-    const config = {
-      participantId: row.senderId,
+    const config: SdsConfig = {
+      // Read anew each time: a channel that was prepared takes the sender id of the site that takes it up.
+      get participantId() {
+        return tables.channel.get(ONLY_ROW)?.senderId ?? row.senderId;
+      },
       channelId: key.channelId,
       layout: profile.layout,
       startedAt: row.createdAt,
@@ -423,32 +432,6 @@ export class ReliableChannelManager implements ChannelManagerApi {
 
 function unknown(channelId: string): ChannelError {
   return { kind: "unknown-channel", message: `unknown channel: ${channelId}` };
-}
-
-function problemOf(params: ChannelParams): ChannelError | undefined {
-  const { channelId, contentTopic, senderId } = params;
-  const limit = LIMITS.sds.identifierBytes;
-  for (const [name, value] of Object.entries({ channelId, senderId: senderId ?? "-", contentTopic })) {
-    if (value.length === 0) return { kind: "invalid", message: `${name} is empty` };
-    if (new TextEncoder().encode(value).length > limit) {
-      return { kind: "invalid", message: `${name} is longer than ${limit} bytes`, limit };
-    }
-  }
-  const problem = contentTopicProblem(contentTopic);
-  return problem === undefined ? undefined : { kind: "invalid", message: problem };
-}
-
-function mismatch(channel: ReliableChannel, params: ChannelParams): ChannelError | undefined {
-  const { contentTopic, senderId, profile, encryption } = channel.row;
-  const differs = [
-    params.contentTopic === contentTopic ? undefined : "contentTopic",
-    params.senderId === undefined || params.senderId === senderId ? undefined : "senderId",
-    (params.profile ?? profile) === profile ? undefined : "profile",
-    params.encryption === encryption ? undefined : "encryption",
-  ].filter((name) => name !== undefined);
-  if (differs.length === 0) return undefined;
-  const message = `channel ${params.channelId} exists with another ${differs.join(", ")}`;
-  return { kind: "mismatch", message };
 }
 
 function builtInCipher(mode: EncryptionMode): Cipher | undefined {

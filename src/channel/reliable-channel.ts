@@ -23,6 +23,7 @@ import type { LostMessage, Reassembled, Reassembler } from "../segmentation/reas
 import { Diagnostics, type Unread } from "./diagnostics.ts";
 import { type EventBody, EventLog } from "./event-log.ts";
 import { MissingSearch } from "./missing-search.ts";
+import { takenUp } from "./parameters.ts";
 import type { MessageEnvelope, MessageHash, MessagingRequestId, ReceivedMessage } from "./ports.ts";
 import { isOtherLayout, type ProfileWire } from "./profiles.ts";
 import { type ChannelRow, type ChannelTables, ONLY_ROW, type OutboxRow } from "./rows.ts";
@@ -198,6 +199,8 @@ export class ReliableChannel implements ChannelApi, ShellMember {
 
     const segments = encrypted === undefined ? this.#segment(payload) : ok(encrypted);
     if (!segments.ok) return segments;
+    // From the first message on, the others know the channel's member by its sender id.
+    this.takeUp();
     const last = segments.value.length - 1;
     const messageIds = segments.value.map((segment, index) => {
       const wrapped = this.#sds.wrapOutgoing(segment, { now, ephemeral, ...(index < last ? { inner: true } : {}) });
@@ -630,6 +633,11 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   reopen(now: number): void {
     this.#reassembler.resume(now);
     this.#tables.channel.put(ONLY_ROW, { ...this.#row, open: true });
+  }
+
+  /** Inside a transaction: a site uses it from now on, under the sender id that it names, if it names one. */
+  takeUp(senderId?: string): void {
+    if (this.#row.prepared) this.#tables.channel.put(ONLY_ROW, takenUp(this.#row, senderId));
   }
 
   /** Inside a transaction. */

@@ -17,6 +17,8 @@ export interface ChannelKeyIds {
 export interface ChannelRow {
   readonly contentTopic: string;
   readonly senderId: string;
+  /** Made by the person, and no site has used it yet: the first that does may name the sender id. */
+  readonly prepared?: true;
   readonly profile: Profile;
   readonly encryption: EncryptionMode;
   readonly placement: Placement;

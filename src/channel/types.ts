@@ -32,6 +32,8 @@ export interface ChannelParams extends ChannelKey {
   readonly placement?: Placement;
   /** What the person calls it. */
   readonly label?: string;
+  /** The person makes it, before a site asks. Until a site does, or something is sent, its sender id is not settled. */
+  readonly prepared?: true;
 }
 
 export type ChannelErrorKind =
@@ -206,9 +208,10 @@ export interface ChannelManagerApi {
   ): Promise<Result<ChannelApi, ChannelError>>;
   /**
    * The channel if it is open and the parameters are the ones of its creation; `mismatch` if they differ;
-   * `unknown-channel` if there is none. What the caller leaves out of `params` matches anything.
+   * `unknown-channel` if there is none. What the caller leaves out of `params` matches anything. A channel that the person
+   * prepared takes the sender id of the first `attach`; resolves once that is durable.
    */
-  attach(params: ChannelParams): Result<ChannelApi, ChannelError>;
+  attach(params: ChannelParams): Promise<Result<ChannelApi, ChannelError>>;
   closeChannel(
     key: ChannelKey,
     reason: "page" | "user" | "revoked",

@@ -308,11 +308,11 @@ export class ProviderServer {
     const keep = (created: Result<ChannelApi, ChannelError>): void => {
       if (created.ok) results.put(origin, callId, ok(undefined));
     };
-    let channel = manager.attach(wanted);
+    let channel = await manager.attach(wanted);
     if (!channel.ok && channel.error.kind === "unknown-channel") {
       channel = await manager.createReliableChannel(wanted, keep);
       // Another page of the origin was faster.
-      if (!channel.ok && channel.error.kind === "already-exists") channel = manager.attach(wanted);
+      if (!channel.ok && channel.error.kind === "already-exists") channel = await manager.attach(wanted);
     }
     if (!channel.ok) return fromChannelError(channel.error);
     // An invitation made the channel while the person was asked: what they chose after all counts.

@@ -335,12 +335,12 @@ export class UiKeys {
 
   /**
    * Makes a channel ready: open where the site may use it, and otherwise closed, so that nothing comes in for a site that
-   * nobody allowed. The site opens it with its own `createReliableChannel`, and is asked for no key.
+   * nobody allowed. The site opens it with its own `createReliableChannel`, is asked for no key, and may name the sender id.
    */
   async #open(params: ChannelParams): Promise<Result<undefined>> {
     const { manager, permissions } = this.#parts;
     const { origin, channelId } = params;
-    const created = await manager.createReliableChannel(params);
+    const created = await manager.createReliableChannel({ ...params, prepared: true });
     if (!created.ok || permissions.grants(origin).length > 0) return done(created);
     return done(await manager.closeChannel({ origin, channelId }, "user"));
   }

@@ -33,7 +33,7 @@ export { openSdsTables, SDS_COLD_TABLES, SDS_TABLES, type SdsTables } from "./ta
 type Bounds = { readonly [K in keyof typeof LIMITS.sds]: number };
 
 export interface SdsConfig {
-  /** Who we are: at most 256 bytes, as is the channel id. */
+  /** Who we are: at most 256 bytes, as is the channel id. Read at each use: it may change before the first message. */
   readonly participantId: string;
   readonly channelId: string;
   readonly layout: SdsLayout;

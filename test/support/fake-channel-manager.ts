@@ -128,19 +128,25 @@ export class FakeChannelManager implements ChannelManagerApi {
     }
     if (before?.open) return err({ kind: "already-exists", message: `channel already exists: ${params.channelId}` });
     const senderId = params.senderId ?? before?.senderId ?? `sender of ${params.channelId}`;
-    this.#channels.put(nameOf(params), { acknowledged: 0, ...params, ...before, senderId, open: true });
+    const { prepared: _, ...known } = before ?? {};
+    this.#channels.put(nameOf(params), { acknowledged: 0, ...params, ...known, senderId, open: true });
     return ok(this.#api(params));
   }
 
-  attach(params: ChannelParams): Result<ChannelApi, ChannelError> {
+  async attach(params: ChannelParams): Promise<Result<ChannelApi, ChannelError>> {
     const row = this.#channels.get(nameOf(params));
     if (!row?.open) return err({ kind: "unknown-channel", message: `unknown channel: ${params.channelId}` });
     if (
       row.contentTopic !== params.contentTopic ||
       row.encryption !== params.encryption ||
-      (params.senderId ?? row.senderId) !== row.senderId
+      (!row.prepared && (params.senderId ?? row.senderId) !== row.senderId)
     ) {
       return err({ kind: "mismatch", message: "the channel was made with other parameters" });
+    }
+    if (row.prepared) {
+      const { prepared: _, ...settled } = row;
+      const senderId = params.senderId ?? row.senderId;
+      await this.#parts.transactor.run(() => this.#channels.put(nameOf(params), { ...settled, senderId }));
     }
     return ok(this.#api(params));
   }

@@ -159,6 +159,26 @@ export class MortalPeer {
     });
   }
 
+  /** The person makes the channel, before the page asks for it. */
+  prepare(): Promise<void> {
+    return this.act(async () => {
+      if (this.manager.channelExists(ROOM)) return;
+      await this.#call("create", () =>
+        this.manager.createReliableChannel({ ...ROOM, contentTopic: TOPIC, encryption: "none", prepared: true }),
+      );
+    });
+  }
+
+  /** The page attaches to it under its own name. */
+  takeUp(): Promise<void> {
+    return this.act(async () => {
+      const params = { ...ROOM, contentTopic: TOPIC, senderId: this.name, encryption: "none" as const };
+      const attached = await this.#call("attach", () => this.manager.attach(params));
+      if (!attached.ok) throw new Error(attached.error.message);
+      await this.#attach();
+    });
+  }
+
   async send(payload: Bytes, idempotencyKey: string): Promise<RequestId> {
     const requestId = await this.act(async () => {
       const answer = await this.#call("send", () => this.manager.send(ROOM, payload, { idempotencyKey }));

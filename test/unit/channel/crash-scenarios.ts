@@ -200,6 +200,27 @@ async function conversation(points: CrashPoints): Promise<void> {
   await assertEnd(alice, bob, sent);
 }
 
+/** It hears and acknowledges before its page takes it up; from then on it is the page's name that others know. */
+async function takingUp(points: CrashPoints): Promise<void> {
+  const world = worldOf(points);
+  const bob = await immortal("bob", world);
+  const alice = new MortalPeer("alice", world);
+  await alice.prepare();
+  const payload = utf8("before anybody asked");
+  const requestId = await bob.send(payload);
+  await alice.pass(4 * SECOND);
+  await alice.takeUp();
+  expect(alice.channel.getSenderId()).toBe("alice");
+  await alice.send(utf8("here I am"), "once");
+  await alice.pass(6 * SECOND);
+  await alice.acknowledge();
+
+  expect(typesOf(await alice.log())).toEqual(["received", "sent", "delivered"]);
+  expect(typesOf(await bob.log())).toEqual(["sent", "delivered", "received"]);
+  expect((await bob.log()).at(-1)).toMatchObject({ senderId: "alice" });
+  await assertEnd(alice, bob, [{ requestId, payload }]);
+}
+
 export const SCENARIOS: readonly CrashScenario[] = [
   { name: "a three-segment send, the sender killed", run: threeSegmentSend },
   { name: "a three-segment send across two epochs, the sender killed", run: sendAcrossEpochs },
@@ -209,6 +230,7 @@ export const SCENARIOS: readonly CrashScenario[] = [
   { name: "a close and a new opening, the sender killed", run: senderCloses },
   { name: "a close and a new opening, the receiver killed", run: receiverCloses },
   { name: "a conversation in both directions, one side killed", run: conversation },
+  { name: "a prepared channel that its page takes up, the taker killed", run: takingUp },
 ];
 
 function worldOf(points: CrashPoints): World {

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { LockedChannels } from "../../../src/channel/locked-channels.ts";
 import { ok } from "../../../src/common/result.ts";
+import { Journal } from "../../../src/common/table.ts";
+import { Transactor } from "../../../src/common/transactor.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
 import { ORIGIN, Peer, TOPIC } from "../../support/peer.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
@@ -18,7 +20,10 @@ describe("channels of a locked vault", () => {
     await alice.send("written before");
     await network.settle();
     await alice.kill();
-    return { alice, channels: await LockedChannels.load(alice.storage), network };
+    const journal = new Journal();
+    const { storage } = alice;
+    const channels = await LockedChannels.load({ storage, journal, transactor: new Transactor(journal, storage) });
+    return { alice, channels, network };
   }
 
   test("show what there is and in which state, and nothing that was written", async () => {
@@ -37,8 +42,8 @@ describe("channels of a locked vault", () => {
   test("keep pages attached, and refuse whatever would read or write content", async () => {
     const { channels } = await locked();
     const params = { ...KEY, contentTopic: TOPIC, encryption: "none" as const };
-    expect(channels.attach(params)).toMatchObject({ ok: true });
-    expect(channels.attach({ ...params, contentTopic: "/test/1/x/proto" })).toMatchObject({
+    expect(await channels.attach(params)).toMatchObject({ ok: true });
+    expect(await channels.attach({ ...params, contentTopic: "/test/1/x/proto" })).toMatchObject({
       error: { kind: "mismatch" },
     });
     const refusals = [channels.send(), channels.createReliableChannel(), channels.channel(KEY)?.retry()];

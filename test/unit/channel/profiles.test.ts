@@ -68,8 +68,8 @@ describe.each(["logos", "logos-raw", "waku-sdk"] as const)("%s", (profile) => {
     await alice.restart();
     const other = profile === "logos" ? "waku-sdk" : "logos";
     const params = { origin: ORIGIN, channelId: "room", contentTopic: TOPIC, encryption: "none" } as const;
-    expect(alice.manager.attach({ ...params, profile }).ok).toBe(true);
-    const attached = alice.manager.attach({ ...params, profile: other });
+    expect(await alice.manager.attach({ ...params, profile })).toMatchObject({ ok: true });
+    const attached = await alice.manager.attach({ ...params, profile: other });
     expect(attached).toEqual(err({ kind: "mismatch", message: "channel room exists with another profile" }));
   });
 });

@@ -174,11 +174,11 @@ describe("lifecycle", () => {
       senderId: "mallory",
       encryption: "none" as const,
     };
-    expect(alice.manager.attach(params)).toMatchObject({
+    expect(await alice.manager.attach(params)).toMatchObject({
       ok: false,
       error: { kind: "mismatch", message: "channel room exists with another contentTopic, senderId" },
     });
-    expect(alice.manager.attach({ ...KEY, contentTopic: TOPIC, encryption: "none" })).toMatchObject({ ok: true });
+    expect(await alice.manager.attach({ ...KEY, contentTopic: TOPIC, encryption: "none" })).toMatchObject({ ok: true });
   });
 });
 

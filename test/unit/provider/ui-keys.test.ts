@@ -4,6 +4,7 @@ import { ownBytes } from "../../../src/common/bytes.ts";
 import { readInvitation, writeInvitation } from "../../../src/keys/invitation.ts";
 import { formatKey } from "../../../src/keys/key-formats.ts";
 import { badgeOf } from "../../../src/provider/badge.ts";
+import { ErrorCode } from "../../../src/provider/provider-api.ts";
 import { parseCommand } from "../../../src/provider/ui-command-schema.ts";
 import type {
   UiAnswer,
@@ -200,6 +201,22 @@ describe("channels in the popup", () => {
     expect((await creating).channelId).toBe("room");
     await ask({ type: "createChannel", origin: SITE, channelId: "plain", contentTopic: TOPIC });
     expect(popup.snapshot().channels[1]).toMatchObject({ encryption: "none", status: { state: "open" } });
+  });
+
+  test("the site names the sender id of a channel that was made for it, whether it was allowed before or not", async () => {
+    const { world, ask, popup } = await opened();
+    const params = { contentTopic: TOPIC, encryption: { mode: "none" } } as const;
+    await ask({ type: "createChannel", origin: SITE, channelId: "before", contentTopic: TOPIC });
+    const page = await world.trustedPage();
+    await ask({ type: "createChannel", origin: SITE, channelId: "after", contentTopic: TOPIC });
+    for (const channelId of ["before", "after"]) {
+      const channel = await page.provider.createReliableChannel({ ...params, channelId, senderId: "alice" });
+      expect(channel.senderId).toBe("alice");
+    }
+    await ask({ type: "renameChannel", channel: { origin: SITE, channelId: "after" }, label: "After" });
+    expect(popup.snapshot().channels.map(({ senderId }) => senderId)).toEqual(["alice", "alice"]);
+    const another = page.provider.createReliableChannel({ ...params, channelId: "after", senderId: "bob" });
+    expect(await failureOf(another)).toMatchObject({ code: ErrorCode.InvalidParams });
   });
 
   test("an open channel is not made twice, and a closed one is opened again as it was made", async () => {

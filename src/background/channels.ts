@@ -9,8 +9,8 @@ import type { Transactor } from "../common/transactor.ts";
 import { KeyCipher } from "../encryption/key-cipher.ts";
 import { none } from "../encryption/none.ts";
 import type { KeyStore, KeyUse } from "../keys/key-store.ts";
-import { createWakuMessaging } from "../messaging/messaging-client.ts";
 import type { NetworkConfig } from "../messaging/network-config.ts";
+import { createWakuMessaging } from "../messaging/waku-messaging.ts";
 import type { NetworkView } from "../provider/server.ts";
 import type { NetworkControl } from "../provider/ui-server.ts";
 

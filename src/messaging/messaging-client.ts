@@ -1,6 +1,5 @@
 /** The Messaging API, LIP-168: the send service and the receive service over one set of service nodes. */
 
-import type { DnsClient } from "@waku/interfaces";
 import type {
   ConnectionStatus,
   MessageEnvelope,
@@ -8,26 +7,21 @@ import type {
   MessagingDiagnostics,
   MessagingListener,
   MessagingRequestId,
-  Storage,
   TopicHealth,
   Wanted,
 } from "../channel/ports.ts";
 import type { Clock } from "../common/clock.ts";
 import { err, type Result } from "../common/result.ts";
-import type { Journal } from "../common/table.ts";
 import type { Transactor } from "../common/transactor.ts";
 import { LIMITS } from "../limits.ts";
 import { pubsubTopicOf, shardOf } from "./content-topic.ts";
-import { MessagingTables } from "./messaging-tables.ts";
+import type { MessagingTables } from "./messaging-tables.ts";
 import type { NetworkConfig } from "./network-config.ts";
-import { currentIdentity } from "./node-identity.ts";
-import { PeerCache } from "./peer-cache.ts";
 import { ReceiveService } from "./receive-service.ts";
 import { RecentErrors } from "./recent-errors.ts";
 import { SendService } from "./send-service.ts";
 import type { Service, ServiceNodes } from "./service-nodes.ts";
 import { Teller } from "./teller.ts";
-import { WakuServiceNodes } from "./waku-service-nodes.ts";
 
 /** Peers of each service that make a connection whole, and filter nodes that make a topic's health sufficient. */
 const ENOUGH = 2;
@@ -193,37 +187,4 @@ class Client implements MessagingClient {
 /** The client over given service nodes. `tables` hold what earlier runs left. */
 export function createMessagingClient(parts: MessagingClientParts): MessagingClient {
   return new Client(parts);
-}
-
-export interface WakuMessagingOptions {
-  readonly storage: Storage;
-  readonly journal: Journal;
-  readonly transactor: Transactor;
-  readonly clock: Clock;
-  readonly network: NetworkConfig;
-  /** How DNS lists of nodes are read; DNS over HTTPS by default. */
-  readonly dns?: DnsClient;
-}
-
-/** The client over the Waku network, resuming from what `storage` holds. To change the network, stop it and make another. */
-export async function createWakuMessaging(options: WakuMessagingOptions): Promise<MessagingClient> {
-  const { storage, journal, transactor, clock, network, dns } = options;
-  const tables = await MessagingTables.load(storage, journal);
-  const stored = tables.identity;
-  const identity = await currentIdentity(stored, clock.now());
-  if (identity !== stored) await transactor.run(() => tables.putIdentity(identity));
-  return createMessagingClient({
-    tables,
-    transactor,
-    nodes: new WakuServiceNodes({
-      network,
-      privateKey: identity.privateKey,
-      clock,
-      cache: new PeerCache(tables, transactor, network.clusterId),
-      dns,
-    }),
-    clock,
-    network,
-    newId: () => crypto.randomUUID(),
-  });
 }

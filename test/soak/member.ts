@@ -5,7 +5,7 @@ import type { Bytes } from "../../src/common/bytes.ts";
 import type { Clock } from "../../src/common/clock.ts";
 import { Journal } from "../../src/common/table.ts";
 import { Transactor } from "../../src/common/transactor.ts";
-import { createWakuMessaging } from "../../src/messaging/messaging-client.ts";
+import { createWakuMessaging } from "../../src/messaging/waku-messaging.ts";
 import type { MemberRecord, Sent } from "../support/invariants.ts";
 import { MemoryStorage } from "../support/memory-storage.ts";
 

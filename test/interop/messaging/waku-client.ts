@@ -5,8 +5,8 @@ import { EMPTY, fromUtf8, utf8 } from "../../../src/common/bytes.ts";
 import { type Clock, systemClock } from "../../../src/common/clock.ts";
 import { Journal } from "../../../src/common/table.ts";
 import { Transactor } from "../../../src/common/transactor.ts";
-import { createWakuMessaging } from "../../../src/messaging/messaging-client.ts";
 import type { NetworkTraits } from "../../../src/messaging/network-config.ts";
+import { createWakuMessaging } from "../../../src/messaging/waku-messaging.ts";
 import { MemoryStorage } from "../../support/memory-storage.ts";
 
 export type WakuClientNetwork = Pick<LocalNetwork, "clusterId" | "shards" | "multiaddrs">;

@@ -10,7 +10,7 @@ import { fromUtf8, utf8 } from "../../../src/common/bytes.ts";
 import { systemClock } from "../../../src/common/clock.ts";
 import { Journal } from "../../../src/common/table.ts";
 import { Transactor } from "../../../src/common/transactor.ts";
-import { createWakuMessaging } from "../../../src/messaging/messaging-client.ts";
+import { createWakuMessaging } from "../../../src/messaging/waku-messaging.ts";
 import { MemoryStorage } from "../../support/memory-storage.ts";
 
 const TOPIC = "/interop/1/room/proto";

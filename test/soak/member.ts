@@ -1,4 +1,5 @@
 import type { LocalNetwork } from "../../dev/network/local-network.ts";
+import { MemoryStorage } from "../../packages/reliable-channel/mock/memory-storage.ts";
 import { ReliableChannelManager } from "../../src/channel/reliable-channel-manager.ts";
 import type { ChannelEvent } from "../../src/channel/types.ts";
 import type { Bytes } from "../../src/common/bytes.ts";
@@ -7,7 +8,6 @@ import { Journal } from "../../src/common/table.ts";
 import { Transactor } from "../../src/common/transactor.ts";
 import { createWakuMessaging } from "../../src/messaging/waku-messaging.ts";
 import type { MemberRecord, Sent } from "../support/invariants.ts";
-import { MemoryStorage } from "../support/memory-storage.ts";
 
 const ORIGIN = "https://soak.example";
 const CHANNEL = "soak";

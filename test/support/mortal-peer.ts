@@ -4,6 +4,8 @@
  * restart reads what it has not acknowledged.
  */
 
+import { MemoryStorage } from "../../packages/reliable-channel/mock/memory-storage.ts";
+import type { VirtualClock } from "../../packages/reliable-channel/mock/virtual-clock.ts";
 import type { MessagingClient, MessagingEvent, Storage } from "../../src/channel/ports.ts";
 import type { ReliableChannel } from "../../src/channel/reliable-channel.ts";
 import { type ManagerParts, ReliableChannelManager } from "../../src/channel/reliable-channel-manager.ts";
@@ -20,9 +22,7 @@ import type { CrashPoints } from "./crash-points.ts";
 import { FakeMailbox, FakeMessaging, type FakeNetwork } from "./fake-messaging.ts";
 import type { MemberRecord, Sent } from "./invariants.ts";
 import { Life, type PortKinds } from "./life.ts";
-import { MemoryStorage } from "./memory-storage.ts";
 import { ORIGIN, seededChance, TOPIC } from "./peer.ts";
-import type { VirtualClock } from "./virtual-clock.ts";
 
 type Kinds<T> = Readonly<Record<keyof T, "async" | "sync">>;
 

@@ -1,5 +1,6 @@
 /** One browser profile without a browser: the real channel layer over storage in memory and a fake network. */
 
+import { MemoryStorage } from "../../packages/reliable-channel/mock/memory-storage.ts";
 import type { ReliableChannel } from "../../src/channel/reliable-channel.ts";
 import { type CipherFor, ReliableChannelManager } from "../../src/channel/reliable-channel-manager.ts";
 import type { Chance } from "../../src/channel/shell.ts";
@@ -11,7 +12,6 @@ import type { Cipher } from "../../src/encryption/cipher.ts";
 import { none } from "../../src/encryption/none.ts";
 import type { RateLimitConfig } from "../../src/rate-limit/rate-limit-manager.ts";
 import { FakeMailbox, FakeMessaging, type FakeNetwork } from "./fake-messaging.ts";
-import { MemoryStorage } from "./memory-storage.ts";
 
 export const ORIGIN = "https://site.example";
 export const TOPIC = "/test/1/room/proto";

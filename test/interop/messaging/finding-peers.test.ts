@@ -4,9 +4,9 @@ import { keccak256, sign } from "@waku/enr";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type LocalNetwork, startLocalNetwork } from "../../../dev/network/local-network.ts";
 import type { ServiceNode } from "../../../dev/network/service-node.ts";
+import { MemoryStorage } from "../../../packages/reliable-channel/mock/memory-storage.ts";
 import { utf8 } from "../../../src/common/bytes.ts";
 import { testPeer } from "../../../src/messaging/peer-test.ts";
-import { MemoryStorage } from "../../support/memory-storage.ts";
 import { WakuClient, type WakuClientNetwork, type WakuClientOptions } from "./waku-client.ts";
 
 let network: LocalNetwork;

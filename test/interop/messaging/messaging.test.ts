@@ -2,13 +2,13 @@ import { multiaddr } from "@multiformats/multiaddr";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type LocalNetwork, startLocalNetwork } from "../../../dev/network/local-network.ts";
 import type { ServiceNode } from "../../../dev/network/service-node.ts";
+import { MemoryStorage } from "../../../packages/reliable-channel/mock/memory-storage.ts";
 import { EMPTY, utf8 } from "../../../src/common/bytes.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import { currentIdentity } from "../../../src/messaging/node-identity.ts";
 import { nanoseconds } from "../../../src/messaging/waku-message.ts";
 import { encodedBytes } from "../../../src/messaging/waku-message-codec.ts";
 import { createWakuNode } from "../../../src/messaging/waku-node.ts";
-import { MemoryStorage } from "../../support/memory-storage.ts";
 import { WakuClient } from "./waku-client.ts";
 
 const MARKER = utf8("RELIABLE-CHANNEL-API/1");

@@ -21,11 +21,11 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { type LocalNetwork, startLocalNetwork } from "../../../dev/network/local-network.ts";
 import type { ServiceNode } from "../../../dev/network/service-node.ts";
 import { hashOf } from "../../../dev/network/waku-message.ts";
+import { MemoryStorage } from "../../../packages/reliable-channel/mock/memory-storage.ts";
 import { EMPTY, utf8 } from "../../../src/common/bytes.ts";
 import type { Clock } from "../../../src/common/clock.ts";
 import { pubsubTopicOf, shardOf } from "../../../src/messaging/content-topic.ts";
 import { nanoseconds } from "../../../src/messaging/waku-message.ts";
-import { MemoryStorage } from "../../support/memory-storage.ts";
 import { WakuClient, type WakuClientOptions } from "./waku-client.ts";
 
 const HOUR = 3_600_000;

@@ -8,6 +8,7 @@ import { type LocalNetwork, startLocalNetwork } from "../../../dev/network/local
 import type { SeenRequest } from "../../../dev/network/request-log.ts";
 import type { ServiceNode } from "../../../dev/network/service-node.ts";
 import { hashOf } from "../../../dev/network/waku-message.ts";
+import { MemoryStorage } from "../../../packages/reliable-channel/mock/memory-storage.ts";
 import { EMPTY, ownBytes, toHex, utf8 } from "../../../src/common/bytes.ts";
 import type { Clock } from "../../../src/common/clock.ts";
 import { LIMITS } from "../../../src/limits.ts";
@@ -16,7 +17,6 @@ import { messageHash, nanoseconds } from "../../../src/messaging/waku-message.ts
 import { encodedBytes } from "../../../src/messaging/waku-message-codec.ts";
 import { WakuServiceNodes } from "../../../src/messaging/waku-service-nodes.ts";
 import { AcceleratedClock } from "../../support/accelerated-clock.ts";
-import { MemoryStorage } from "../../support/memory-storage.ts";
 import { WakuClient, type WakuClientOptions } from "./waku-client.ts";
 
 const SPEED = 10;

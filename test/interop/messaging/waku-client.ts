@@ -1,5 +1,6 @@
 import type { DnsClient } from "@waku/interfaces";
 import type { LocalNetwork } from "../../../dev/network/local-network.ts";
+import { MemoryStorage } from "../../../packages/reliable-channel/mock/memory-storage.ts";
 import type { MessageEnvelope, MessagingClient, MessagingEvent } from "../../../src/channel/ports.ts";
 import { EMPTY, fromUtf8, utf8 } from "../../../src/common/bytes.ts";
 import { type Clock, systemClock } from "../../../src/common/clock.ts";
@@ -7,7 +8,6 @@ import { Journal } from "../../../src/common/table.ts";
 import { Transactor } from "../../../src/common/transactor.ts";
 import type { NetworkTraits } from "../../../src/messaging/network-config.ts";
 import { createWakuMessaging } from "../../../src/messaging/waku-messaging.ts";
-import { MemoryStorage } from "../../support/memory-storage.ts";
 
 export type WakuClientNetwork = Pick<LocalNetwork, "clusterId" | "shards" | "multiaddrs">;
 

@@ -4,8 +4,8 @@ import type { LocalNetwork } from "../../../dev/network/local-network.ts";
 import { startLocalNetwork } from "../../../dev/network/local-network.ts";
 import { CODEC } from "../../../dev/network/protocols.ts";
 import type { ServiceNode } from "../../../dev/network/service-node.ts";
+import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
 import { toHex, utf8 } from "../../../src/common/bytes.ts";
-import { VirtualClock } from "../../support/virtual-clock.ts";
 import { RawClient } from "./raw-client.ts";
 
 const SHARD = "/waku/2/rs/42/0";

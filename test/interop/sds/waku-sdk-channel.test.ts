@@ -4,6 +4,7 @@ import type { IDecodedMessage, IWaku } from "@waku/interfaces";
 import { createLightNode, Protocols, ReliableChannel as SdkChannel } from "@waku/sdk";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type LocalNetwork, startLocalNetwork } from "../../../dev/network/local-network.ts";
+import { MemoryStorage } from "../../../packages/reliable-channel/mock/memory-storage.ts";
 import { ReliableChannelManager } from "../../../src/channel/reliable-channel-manager.ts";
 import type { ChannelEvent } from "../../../src/channel/types.ts";
 import { fromUtf8, utf8 } from "../../../src/common/bytes.ts";
@@ -11,7 +12,6 @@ import { systemClock } from "../../../src/common/clock.ts";
 import { Journal } from "../../../src/common/table.ts";
 import { Transactor } from "../../../src/common/transactor.ts";
 import { createWakuMessaging } from "../../../src/messaging/waku-messaging.ts";
-import { MemoryStorage } from "../../support/memory-storage.ts";
 
 const TOPIC = "/interop/1/room/proto";
 const KEY = { origin: "https://site.example", channelId: "room" };

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { FakePort } from "../../../packages/reliable-channel/mock/fake-ports.ts";
+import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
 import type { Engine } from "../../../src/background/engine.ts";
 import { EngineKeeper } from "../../../src/background/engine-keeper.ts";
 import { HeldPort } from "../../../src/provider/runtime-port.ts";
-import { FakePort } from "../../support/fake-ports.ts";
-import { VirtualClock } from "../../support/virtual-clock.ts";
 
 /** One start of an engine, to be carried out or failed by the test. */
 class Life implements Engine {

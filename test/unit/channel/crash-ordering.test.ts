@@ -1,10 +1,10 @@
 /** Orders of events in which a crash would lose or double something, one by one. */
 import { beforeEach, expect, test } from "vitest";
+import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
 import { ok } from "../../../src/common/result.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
 import { ORIGIN, Peer } from "../../support/peer.ts";
-import { VirtualClock } from "../../support/virtual-clock.ts";
 
 const SECOND = 1000;
 

@@ -6,6 +6,7 @@
  * cursor, and the invariants hold.
  */
 import { expect } from "vitest";
+import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
 import { type Bytes, utf8 } from "../../../src/common/bytes.ts";
 import type { CrashScenario } from "../../support/crash-enumerator.ts";
 import type { CrashPoints } from "../../support/crash-points.ts";
@@ -13,7 +14,6 @@ import { FakeNetwork } from "../../support/fake-messaging.ts";
 import { assertInvariants, type MemberRecord, type Sent } from "../../support/invariants.ts";
 import { MortalPeer, type World } from "../../support/mortal-peer.ts";
 import { Peer } from "../../support/peer.ts";
-import { VirtualClock } from "../../support/virtual-clock.ts";
 
 const SECOND = 1000;
 /** Three segments where one has 256 bytes. */

@@ -1,5 +1,6 @@
 /** Channels with the cipher `key`: who can read what, and what becomes of a channel when its key changes. */
 import { beforeEach, describe, expect, test } from "vitest";
+import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
 import type { CipherFor } from "../../../src/channel/reliable-channel-manager.ts";
 import { err, ok } from "../../../src/common/result.ts";
 import type { Cipher, Placement } from "../../../src/encryption/cipher.ts";
@@ -8,7 +9,6 @@ import { none } from "../../../src/encryption/none.ts";
 import { nimLayout } from "../../../src/sds/nim-layout.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
 import { ORIGIN, Peer, TOPIC } from "../../support/peer.ts";
-import { VirtualClock } from "../../support/virtual-clock.ts";
 
 const KEY = { origin: ORIGIN, channelId: "room" };
 /** What stands behind a key's id, on every peer alike. */

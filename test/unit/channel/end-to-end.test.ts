@@ -1,9 +1,9 @@
 /** Rows RC08–RC10b and O2 of the scenario catalogue: whole conversations, on a virtual clock. */
 import { beforeEach, describe, expect, test } from "vitest";
+import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
 import { nimLayout } from "../../../src/sds/nim-layout.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
 import { Peer, TOPIC } from "../../support/peer.ts";
-import { VirtualClock } from "../../support/virtual-clock.ts";
 
 const SECOND = 1000;
 

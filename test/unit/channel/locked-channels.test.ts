@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
+import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
 import { LockedChannels } from "../../../src/channel/locked-channels.ts";
 import { ok } from "../../../src/common/result.ts";
 import { Journal } from "../../../src/common/table.ts";
 import { Transactor } from "../../../src/common/transactor.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
 import { ORIGIN, Peer, TOPIC } from "../../support/peer.ts";
-import { VirtualClock } from "../../support/virtual-clock.ts";
 
 const KEY = { origin: ORIGIN, channelId: "room" };
 

@@ -9,6 +9,7 @@
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
+import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
 import { EMPTY, fromHex, utf8 } from "../../../src/common/bytes.ts";
 import { keccak256 } from "../../../src/common/keccak.ts";
 import { ProtobufWriter } from "../../../src/common/protobuf.ts";
@@ -16,7 +17,6 @@ import { BloomFilter, filterShape } from "../../../src/sds/bloom-filter.ts";
 import { nimLayout } from "../../../src/sds/nim-layout.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
 import { Peer } from "../../support/peer.ts";
-import { VirtualClock } from "../../support/virtual-clock.ts";
 
 interface Wire {
   readonly kind: "wire";

@@ -1,9 +1,9 @@
 /** One `lost` for each message that never comes, however many segments it has, and none for what comes after all. */
 import { beforeEach, describe, expect, test, vi } from "vitest";
+import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
 import { Peer } from "../../support/peer.ts";
-import { VirtualClock } from "../../support/virtual-clock.ts";
 
 vi.mock("../../../src/limits.ts", async (original) => {
   const { LIMITS } = await original<typeof import("../../../src/limits.ts")>();

@@ -1,5 +1,6 @@
 /** What a channel misses is looked for in the stores at once, by hint or by time, and again after a restart. */
 import { beforeEach, expect, test } from "vitest";
+import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
 import type { ReceivedMessage } from "../../../src/channel/ports.ts";
 import { RELIABLE_CHANNEL_MARKER } from "../../../src/channel/wire-marker.ts";
 import { fromHex, utf8 } from "../../../src/common/bytes.ts";
@@ -7,7 +8,6 @@ import { LIMITS } from "../../../src/limits.ts";
 import { nimLayout } from "../../../src/sds/nim-layout.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
 import { Peer, TOPIC } from "../../support/peer.ts";
-import { VirtualClock } from "../../support/virtual-clock.ts";
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;

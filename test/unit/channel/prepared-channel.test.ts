@@ -1,5 +1,6 @@
 /** A channel that the person prepared before its site asked for it, and the site that takes it up. */
 import { beforeEach, describe, expect, test } from "vitest";
+import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
 import { LockedChannels } from "../../../src/channel/locked-channels.ts";
 import type { ChannelParams } from "../../../src/channel/types.ts";
 import { utf8 } from "../../../src/common/bytes.ts";
@@ -8,7 +9,6 @@ import { Transactor } from "../../../src/common/transactor.ts";
 import { nimLayout } from "../../../src/sds/nim-layout.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
 import { ORIGIN, Peer, TOPIC } from "../../support/peer.ts";
-import { VirtualClock } from "../../support/virtual-clock.ts";
 
 const SECOND = 1000;
 const KEY = { origin: ORIGIN, channelId: "room" };

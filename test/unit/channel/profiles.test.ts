@@ -1,5 +1,6 @@
 /** One profile per channel: peers of the same one understand each other, and others are counted. */
 import { beforeEach, describe, expect, test } from "vitest";
+import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
 import type { Profile } from "../../../src/channel/types.ts";
 import { utf8 } from "../../../src/common/bytes.ts";
 import { err, ok } from "../../../src/common/result.ts";
@@ -8,7 +9,6 @@ import { LIMITS } from "../../../src/limits.ts";
 import { lip109Layout } from "../../../src/sds/lip109-layout.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
 import { ORIGIN, Peer, TOPIC } from "../../support/peer.ts";
-import { VirtualClock } from "../../support/virtual-clock.ts";
 
 const SECOND = 1000;
 const NOTHING = { otherMarker: 0, undecryptable: 0, otherLayout: 0, unreadable: 0, otherChannel: 0 };

@@ -1,5 +1,6 @@
 /** The channel layer on a virtual clock and a fake network: rows C and RC of the scenario catalogue. */
 import { beforeEach, describe, expect, test } from "vitest";
+import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
 import type { ReceivedMessage } from "../../../src/channel/ports.ts";
 import { RELIABLE_CHANNEL_MARKER } from "../../../src/channel/wire-marker.ts";
 import { utf8 } from "../../../src/common/bytes.ts";
@@ -9,7 +10,6 @@ import { none } from "../../../src/encryption/none.ts";
 import { nimLayout } from "../../../src/sds/nim-layout.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
 import { ORIGIN, Peer, TOPIC } from "../../support/peer.ts";
-import { VirtualClock } from "../../support/virtual-clock.ts";
 
 const SECOND = 1000;
 const KEY = { origin: ORIGIN, channelId: "room" };

@@ -1,12 +1,12 @@
 /** What must not happen when something around the channel fails, or somebody asks for too much. */
 import { beforeEach, describe, expect, test } from "vitest";
+import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
 import { utf8 } from "../../../src/common/bytes.ts";
 import { ok } from "../../../src/common/result.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import { Participant } from "../../../src/sds/participant.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
 import { ORIGIN, Peer } from "../../support/peer.ts";
-import { VirtualClock } from "../../support/virtual-clock.ts";
 
 const KEY = { origin: ORIGIN, channelId: "room" };
 const MINUTE = 60_000;

@@ -1,4 +1,6 @@
 import { createHash } from "node:crypto";
+import { MemoryStorage } from "../../../packages/reliable-channel/mock/memory-storage.ts";
+import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
 import { utf8 } from "../../../src/common/bytes.ts";
 import { Journal, type RowChange } from "../../../src/common/table.ts";
 import { Transactor } from "../../../src/common/transactor.ts";
@@ -7,8 +9,6 @@ import { KeyStore, type KeyUse } from "../../../src/keys/key-store.ts";
 import type { DeriveKey } from "../../../src/keys/password-seal.ts";
 import { type SessionArea, Vault } from "../../../src/keys/vault.ts";
 import { SealedStorage } from "../../../src/storage/sealed-storage.ts";
-import { MemoryStorage } from "../../support/memory-storage.ts";
-import { VirtualClock } from "../../support/virtual-clock.ts";
 
 /** As unguessable as it needs to be in a test, and quick. */
 export const quickDerive: DeriveKey = async (password, salt, iterations) =>

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
 import type { Profile } from "../../../src/channel/types.ts";
 import { ok } from "../../../src/common/result.ts";
 import { KeyCipher } from "../../../src/encryption/key-cipher.ts";
@@ -7,7 +8,6 @@ import { nanoseconds } from "../../../src/messaging/waku-message.ts";
 import { encodedBytes } from "../../../src/messaging/waku-message-codec.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
 import { Peer, TOPIC } from "../../support/peer.ts";
-import { VirtualClock } from "../../support/virtual-clock.ts";
 
 const KEY = new Uint8Array(32).fill(7);
 

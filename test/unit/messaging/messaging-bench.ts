@@ -1,3 +1,6 @@
+import { FakeNetwork, FakeServiceNodes } from "../../../packages/reliable-channel/mock/fake-service-nodes.ts";
+import { MemoryStorage } from "../../../packages/reliable-channel/mock/memory-storage.ts";
+import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
 import type { MessageEnvelope, MessagingClient, MessagingEvent } from "../../../src/channel/ports.ts";
 import { EMPTY, utf8 } from "../../../src/common/bytes.ts";
 import { Journal } from "../../../src/common/table.ts";
@@ -8,9 +11,6 @@ import { MessagingTables } from "../../../src/messaging/messaging-tables.ts";
 import type { NetworkConfig, NetworkTraits } from "../../../src/messaging/network-config.ts";
 import { NETWORK_PRESETS } from "../../../src/messaging/network-presets.ts";
 import { nanoseconds, type WakuMessage } from "../../../src/messaging/waku-message.ts";
-import { MemoryStorage } from "../../support/memory-storage.ts";
-import { VirtualClock } from "../../support/virtual-clock.ts";
-import { FakeNetwork, FakeServiceNodes } from "./fake-service-nodes.ts";
 
 export const TOPIC = "/test/1/bench/proto";
 

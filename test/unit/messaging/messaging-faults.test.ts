@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { NO_ANSWER } from "../../../packages/reliable-channel/mock/fake-service-nodes.ts";
 import { toHex, utf8 } from "../../../src/common/bytes.ts";
 import { err, ok } from "../../../src/common/result.ts";
 import { messageHash } from "../../../src/messaging/waku-message.ts";
-import { NO_ANSWER } from "./fake-service-nodes.ts";
 import { MessagingBench, TOPIC } from "./messaging-bench.ts";
 
 /** What a node does with one push. */

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { MemoryStorage } from "../../../packages/reliable-channel/mock/memory-storage.ts";
 import { Journal } from "../../../src/common/table.ts";
 import { Transactor } from "../../../src/common/transactor.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import { MessagingTables } from "../../../src/messaging/messaging-tables.ts";
 import { PeerCache } from "../../../src/messaging/peer-cache.ts";
-import { MemoryStorage } from "../../support/memory-storage.ts";
 
 async function open(storage: MemoryStorage, clusterId = 42): Promise<PeerCache> {
   const journal = new Journal();

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
+import type { FakeNode } from "../../../packages/reliable-channel/mock/fake-service-nodes.ts";
 import { err, ok } from "../../../src/common/result.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import { pubsubTopicOf, shardOf } from "../../../src/messaging/content-topic.ts";
 import { NETWORK_PRESETS } from "../../../src/messaging/network-presets.ts";
-import type { FakeNode } from "./fake-service-nodes.ts";
 import { MessagingBench, TOPIC } from "./messaging-bench.ts";
 
 const SECOND = 1000;

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { LightpushLimiter } from "../../../dev/network/rate-limit.ts";
+import { NO_ANSWER } from "../../../packages/reliable-channel/mock/fake-service-nodes.ts";
 import { utf8 } from "../../../src/common/bytes.ts";
 import { err, ok } from "../../../src/common/result.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import { ERROR_NOT_CONFIRMED, ERROR_NOT_SENT, ERROR_QUEUE_FULL } from "../../../src/messaging/send-service.ts";
 import type { LightpushAnswer } from "../../../src/messaging/service-nodes.ts";
 import { nanoseconds } from "../../../src/messaging/waku-message.ts";
-import { NO_ANSWER } from "./fake-service-nodes.ts";
 import { MessagingBench, TOPIC } from "./messaging-bench.ts";
 
 const SECOND = 1000;

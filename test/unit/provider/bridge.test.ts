@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { FakeMessagePort, FakePort } from "../../../packages/reliable-channel/mock/fake-ports.ts";
+import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
 import type { BridgeRuntime } from "../../../src/provider/bridge.ts";
 import { bridge } from "../../../src/provider/bridge.ts";
 import type { PageFrame, ResetFrame } from "../../../src/provider/frames.ts";
 import { BRIDGE_PORT } from "../../../src/provider/frames.ts";
-import { FakeMessagePort, FakePort } from "../../support/fake-ports.ts";
-import { VirtualClock } from "../../support/virtual-clock.ts";
 
 function started(change: Partial<BridgeRuntime> = {}) {
   const clock = new VirtualClock();

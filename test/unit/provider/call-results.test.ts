@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
+import { MemoryStorage } from "../../../packages/reliable-channel/mock/memory-storage.ts";
+import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
 import { ok } from "../../../src/common/result.ts";
 import { Journal } from "../../../src/common/table.ts";
 import { Transactor } from "../../../src/common/transactor.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import { CallResults } from "../../../src/provider/call-results.ts";
-import { MemoryStorage } from "../../support/memory-storage.ts";
-import { VirtualClock } from "../../support/virtual-clock.ts";
 
 const SITE = "https://site.example";
 const DAY = 86_400_000;

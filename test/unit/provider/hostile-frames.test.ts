@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { FakePort } from "../../../packages/reliable-channel/mock/fake-ports.ts";
 import { parseFrame } from "../../../src/provider/frame-schema.ts";
 import { BRIDGE_PORT } from "../../../src/provider/frames.ts";
 import { pageOrigin } from "../../../src/provider/principal.ts";
 import { ErrorCode } from "../../../src/provider/provider-api.ts";
 import { HeldPort, type RuntimePort } from "../../../src/provider/runtime-port.ts";
-import { FakePort } from "../../support/fake-ports.ts";
 import { EXTENSION_ID, SITE, TOPIC, World } from "./world.ts";
 
 const METHODS = [

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
 import type { PageFrame, Push, ResetFrame } from "../../../src/provider/frames.ts";
 import { PROTOCOL_VERSION } from "../../../src/provider/frames.ts";
 import { createPageClient } from "../../../src/provider/page-client.ts";
 import type { Cursor, RequestId, Session } from "../../../src/provider/provider-api.ts";
 import { ErrorCode } from "../../../src/provider/provider-api.ts";
-import { VirtualClock } from "../../support/virtual-clock.ts";
 import { failureOf, TOPIC } from "./world.ts";
 
 const SESSION: Session = { sessionId: "session", grants: [], locked: false };

@@ -1,4 +1,8 @@
 /** Pages, bridges and a background that can die, on one virtual clock and one storage. */
+
+import { FakeMessagePort, FakePort } from "../../../packages/reliable-channel/mock/fake-ports.ts";
+import { MemoryStorage } from "../../../packages/reliable-channel/mock/memory-storage.ts";
+import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
 import type { ConnectionStatus } from "../../../src/channel/ports.ts";
 import { ok } from "../../../src/common/result.ts";
 import { Journal } from "../../../src/common/table.ts";
@@ -22,9 +26,6 @@ import { type NetworkControl, UiServer } from "../../../src/provider/ui-server.t
 import type { PromptDecision, UiKeyChoice, UiSnapshot } from "../../../src/ui/background-api.ts";
 import { UI_PORT } from "../../../src/ui/background-api.ts";
 import { FakeChannelManager } from "../../support/fake-channel-manager.ts";
-import { FakeMessagePort, FakePort } from "../../support/fake-ports.ts";
-import { MemoryStorage } from "../../support/memory-storage.ts";
-import { VirtualClock } from "../../support/virtual-clock.ts";
 import { FakeSession, quickDerive } from "../keys/vault-world.ts";
 
 export const EXTENSION_ID = "extension-id";

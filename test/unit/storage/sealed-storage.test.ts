@@ -1,6 +1,7 @@
 import "fake-indexeddb/auto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { MemoryStorage } from "../../../packages/reliable-channel/mock/memory-storage.ts";
 import type { Storage } from "../../../src/channel/ports.ts";
 import { type Bytes, utf8 } from "../../../src/common/bytes.ts";
 import type { RowChange, StoredKey } from "../../../src/common/table.ts";
@@ -11,7 +12,6 @@ import { BrokenSealError, isSealed, LockedError } from "../../../src/storage/con
 import { Database } from "../../../src/storage/database.ts";
 import { TABLES } from "../../../src/storage/schema.ts";
 import { SealedStorage } from "../../../src/storage/sealed-storage.ts";
-import { MemoryStorage } from "../../support/memory-storage.ts";
 import { bytes, flipBit } from "../keys/support.ts";
 import { contains, type Life, Machine } from "../keys/vault-world.ts";
 

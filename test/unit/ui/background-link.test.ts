@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import type { UiSnapshot } from "../../../src/ui/background-api.ts";
 import { BackgroundLink, type LinkView, type UiPort } from "../../../src/ui/background-link.ts";
-import { VirtualClock } from "../../support/virtual-clock.ts";
 
 const SNAPSHOT: UiSnapshot = {
   type: "snapshot",

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import { SecretClipboard, type SecretClipboardView } from "../../../src/ui/secret-clipboard.ts";
-import { VirtualClock } from "../../support/virtual-clock.ts";
 
 describe("SecretClipboard", () => {
   let clock: VirtualClock;

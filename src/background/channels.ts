@@ -1,6 +1,6 @@
-/** The channels of an engine: running over the Waku network, or locked and at rest. */
+/** The channels of an engine: running over the messaging layer, or locked and at rest. */
 import { LockedChannels } from "../channel/locked-channels.ts";
-import type { Storage } from "../channel/ports.ts";
+import type { MessagingClient, Storage } from "../channel/ports.ts";
 import { type CipherFor, ReliableChannelManager } from "../channel/reliable-channel-manager.ts";
 import type { ChannelManagerApi, ChannelSummary } from "../channel/types.ts";
 import type { Clock } from "../common/clock.ts";
@@ -9,8 +9,6 @@ import type { Transactor } from "../common/transactor.ts";
 import { KeyCipher } from "../encryption/key-cipher.ts";
 import { none } from "../encryption/none.ts";
 import type { KeyStore, KeyUse } from "../keys/key-store.ts";
-import type { NetworkConfig } from "../messaging/network-config.ts";
-import { createWakuMessaging } from "../messaging/waku-messaging.ts";
 import type { NetworkView } from "../provider/server.ts";
 import type { NetworkControl } from "../provider/ui-server.ts";
 
@@ -32,8 +30,7 @@ interface Rows {
   readonly clock: Clock;
 }
 
-export async function runningChannels(rows: Rows, network: NetworkConfig, keys: KeyStore): Promise<EngineChannels> {
-  const messaging = await createWakuMessaging({ ...rows, network });
+export async function runningChannels(rows: Rows, messaging: MessagingClient, keys: KeyStore): Promise<EngineChannels> {
   const cipherFor: CipherFor = (mode, marker, ids) => {
     if (mode === "none") return none;
     return mode === "key" ? new KeyCipher({ keys: keys.channelKeys(ids), marker }) : undefined;

@@ -13,6 +13,7 @@ import { DataKeys } from "../keys/data-keys.ts";
 import { KeyStore } from "../keys/key-store.ts";
 import { type SessionArea, Vault } from "../keys/vault.ts";
 import type { NetworkConfig } from "../messaging/network-config.ts";
+import { createWakuMessaging } from "../messaging/waku-messaging.ts";
 import type { Badge } from "../provider/badge.ts";
 import { CallResults } from "../provider/call-results.ts";
 import { Permissions, type PromptWindow } from "../provider/permissions.ts";
@@ -82,7 +83,9 @@ async function startOn(database: Database, surroundings: EngineSurroundings): Pr
   const vault = await Vault.load({ ...rows, dataKeys, session, wakeAt, resealContent: () => storage.reseal() });
   const keys = await KeyStore.load({ ...rows, dataKeys, usesOf: (id) => usesOf(id, channels.manager.summaries()) });
   vault.onRotation(() => keys.reseal());
-  const channels = vault.locked ? await lockedChannels(rows) : await runningChannels(rows, network, keys);
+  const channels = vault.locked
+    ? await lockedChannels(rows)
+    : await runningChannels(rows, await createWakuMessaging({ ...rows, network }), keys);
   const { manager } = channels;
   const results = new CallResults(rows);
   const newId = () => crypto.randomUUID();

@@ -31,13 +31,31 @@ export interface ReceivedMessage {
   readonly messageHash: MessageHash;
 }
 
+/** Why the messaging layer did not take a message on, or gave it up. */
+export type SendFailureKind =
+  /** No service node relayed it in time, or no store node was found to have it. */
+  | "unreachable"
+  /** Larger than a message of the network may be. */
+  | "too-large"
+  /** A service node refuses it, and would again. */
+  | "refused"
+  /** As much waits already as may. */
+  | "queue-full"
+  | "internal";
+
+export interface SendFailure {
+  readonly kind: SendFailureKind;
+  /** In words. */
+  readonly error: string;
+}
+
 export type MessagingEvent =
   /** A service node relayed the message to at least one peer. */
   | { readonly type: "propagated"; readonly requestId: MessagingRequestId; readonly messageHash: MessageHash }
   /** The network has it: found in a store node where one is expected. Final. */
   | { readonly type: "sent"; readonly requestId: MessagingRequestId; readonly messageHash: MessageHash }
   /** Final. */
-  | { readonly type: "error"; readonly requestId: MessagingRequestId; readonly error: string }
+  | ({ readonly type: "error"; readonly requestId: MessagingRequestId } & SendFailure)
   | { readonly type: "received"; readonly message: ReceivedMessage }
   | { readonly type: "health" };
 
@@ -95,7 +113,7 @@ export interface MessagingClient {
    * returns the first call's identifier and tells the outcome once more if it is already final. The content topic is
    * subscribed, unless it was unsubscribed before.
    */
-  send(envelope: MessageEnvelope, idempotencyKey: string): Promise<Result<MessagingRequestId>>;
+  send(envelope: MessageEnvelope, idempotencyKey: string): Promise<Result<MessagingRequestId, SendFailure>>;
   /** Receives a content topic from now on and, through the store, from where it was left. Idempotent; a set, not a count. */
   subscribe(contentTopic: string): Promise<void>;
   unsubscribe(contentTopic: string): Promise<void>;

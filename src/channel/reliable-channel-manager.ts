@@ -357,8 +357,10 @@ export class ReliableChannelManager implements ChannelManagerApi {
         return this.#claimed((channel) => channel.onMessagePropagated(event.requestId, event.messageHash));
       case "sent":
         return this.#claimed((channel) => channel.onMessageSent(event.requestId, event.messageHash));
-      case "error":
-        return this.#claimed((channel) => channel.onMessageError(event.requestId, event.error));
+      case "error": {
+        const { requestId, kind, error } = event;
+        return this.#claimed((channel) => channel.onMessageError(requestId, { kind, error }));
+      }
       case "health":
         // SDS timers stand still while the network is away: they are told that it went, or that it is back.
         await this.#shell.transact((now) => {

@@ -24,7 +24,7 @@ import { Diagnostics, type Unread } from "./diagnostics.ts";
 import { type EventBody, EventLog } from "./event-log.ts";
 import { MissingSearch } from "./missing-search.ts";
 import { takenUp } from "./parameters.ts";
-import type { MessageEnvelope, MessageHash, MessagingRequestId, ReceivedMessage } from "./ports.ts";
+import type { MessageEnvelope, MessageHash, MessagingRequestId, ReceivedMessage, SendFailure } from "./ports.ts";
 import { isOtherLayout, type ProfileWire } from "./profiles.ts";
 import { type ChannelRow, type ChannelTables, ONLY_ROW, type OutboxRow } from "./rows.ts";
 import { type Outcome, SendState } from "./send-state.ts";
@@ -39,6 +39,7 @@ import type {
   ChannelStatus,
   ChannelSummary,
   InTransaction,
+  RequestFailure,
   RequestId,
   RequestInfo,
 } from "./types.ts";
@@ -63,7 +64,8 @@ export interface ChannelParts {
 
 export type CloseReason = "page" | "user" | "revoked" | "error";
 
-const NOT_KEPT = "the message is no longer kept";
+const NOT_KEPT: RequestFailure = { kind: "not-kept", error: "the message is no longer kept" };
+const WAITED_TOO_LONG: RequestFailure = { kind: "rate-limit", error: "ephemeral message dropped: rate limit" };
 /** What is told of a lost message. */
 type LostEvent = Pick<SdsOutcome["lost"][number], "messageId" | "senderId" | "reason">;
 
@@ -275,7 +277,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   /** Inside a transaction. Only an ephemeral message is ever refused: one that waited so long is of no use to anyone. */
   onRefused({ owner }: QueuedMessage): void {
     if (owner.kind !== "segment") return;
-    this.#conclude(this.#sendState.onDispatchFailed(owner.entry, "ephemeral message dropped: rate limit"));
+    this.#conclude(this.#sendState.onDispatchFailed(owner.entry, WAITED_TOO_LONG));
   }
 
   /**
@@ -333,11 +335,11 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     }
   }
 
-  async #encryptAndDispatch(item: OutboxRow, wire: Bytes): Promise<Result<MessagingRequestId>> {
+  async #encryptAndDispatch(item: OutboxRow, wire: Bytes): Promise<Result<MessagingRequestId, RequestFailure>> {
     try {
       const encrypted =
         this.#row.placement === "envelope" ? await this.#cipher.encrypt(wire, this.#cipherContext) : ok(wire);
-      if (!encrypted.ok) return err(`encryption failed: ${encrypted.error}`);
+      if (!encrypted.ok) return err({ kind: "encryption", error: `encryption failed: ${encrypted.error}` });
       const envelope: MessageEnvelope = {
         contentTopic: this.#row.contentTopic,
         payload: encrypted.value,
@@ -345,14 +347,18 @@ export class ReliableChannel implements ChannelApi, ShellMember {
         meta: this.#profile.marker,
       };
       const sent = await this.#shell.parts.messaging.send(envelope, item.dispatchId);
-      return sent.ok ? sent : err(`dispatch failed: ${sent.error}`);
+      return sent.ok ? sent : err({ ...sent.error, error: `dispatch failed: ${sent.error.error}` });
     } catch (thrown) {
-      return err(`dispatch failed: ${reasonOf(thrown)}`);
+      return err({ kind: "internal", error: `dispatch failed: ${reasonOf(thrown)}` });
     }
   }
 
   /** Inside a transaction. */
-  #onDispatched(key: number, { owner, messageId, ephemeral }: OutboxRow, sent: Result<MessagingRequestId>): void {
+  #onDispatched(
+    key: number,
+    { owner, messageId, ephemeral }: OutboxRow,
+    sent: Result<MessagingRequestId, RequestFailure>,
+  ): void {
     this.#tables.outbox.delete(key);
     if (this.#erased) return;
     if (owner.kind !== "segment") {
@@ -390,11 +396,11 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   }
 
   /** The messaging layer gave it up. Ids of other channels are no-ops and answer `false`. */
-  async onMessageError(messagingReqId: MessagingRequestId, error: string): Promise<boolean> {
+  async onMessageError(messagingReqId: MessagingRequestId, failure: SendFailure): Promise<boolean> {
     if (this.#messageIdOf(messagingReqId) === undefined) return false;
     await this.#transact(() => {
       this.#tables.upkeep.delete(messagingReqId);
-      this.#conclude(this.#sendState.onMessageError(messagingReqId, error));
+      this.#conclude(this.#sendState.onMessageError(messagingReqId, failure));
     });
     return true;
   }

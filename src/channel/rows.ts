@@ -3,7 +3,7 @@ import type { Bytes } from "../common/bytes.ts";
 import { ColdTable, type Journal, type StoredKey, type StoredRows, type Table, tableOf } from "../common/table.ts";
 import type { Placement } from "../encryption/cipher.ts";
 import type { MessagingRequestId } from "./ports.ts";
-import type { ChannelEvent, ChannelKey, EncryptionMode, Profile, RequestId } from "./types.ts";
+import type { ChannelEvent, ChannelKey, EncryptionMode, Profile, RequestFailure, RequestId } from "./types.ts";
 
 /** The keys of a channel whose mode is `key`, by their ids in the key store. */
 export interface ChannelKeyIds {
@@ -55,7 +55,7 @@ export interface RequestRow {
   /** Segments confirmed and failed, once the outcome is decided. */
   readonly confirmed: number;
   readonly failed: number;
-  readonly error?: string;
+  readonly failure?: RequestFailure;
   /** SDS message ids of the segments that failed, in segment order, once the outcome is decided. */
   readonly failedMessageIds: readonly string[];
   /** It failed once, pages were told so, and it was taken up again: its outcome is told no second time. */
@@ -83,7 +83,7 @@ export interface PendingMessagingRequest {
   readonly state: SegmentSendState;
   /** SDS message id. */
   readonly messageId: string;
-  readonly error?: string;
+  readonly failure?: RequestFailure;
 }
 
 /** Which request an SDS message of ours belongs to, for as long as an acknowledgement of it means something. */

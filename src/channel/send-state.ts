@@ -9,17 +9,14 @@
 import { err, ok, type Result } from "../common/result.ts";
 import type { MessagingRequestId } from "./ports.ts";
 import type { ChannelTables, PendingMessagingRequest, RequestRow } from "./rows.ts";
-import type { RequestId, RequestInfo } from "./types.ts";
+import type { RequestFailure, RequestId, RequestInfo } from "./types.ts";
 
 /** What became of a channel request: decided by the network first, then by the peers. Each at most once. */
 export type Outcome = {
   readonly requestId: RequestId;
   /** Pages hear of it no second time: it is the outcome of a retry, and shows in `info` only. */
   readonly silent?: true;
-} & (
-  | { readonly type: "sent" | "delivered" }
-  | { readonly type: "send-error" | "delivery-error"; readonly error: string }
-);
+} & ({ readonly type: "sent" | "delivered" } | ({ readonly type: "send-error" | "delivery-error" } & RequestFailure));
 
 /** What a retry sends again. */
 interface Retried {
@@ -29,6 +26,12 @@ interface Retried {
 }
 
 const NOTHING: readonly Outcome[] = [];
+const NO_REASON: RequestFailure = { kind: "internal", error: "no reason was given" };
+const UNACKNOWLEDGED: RequestFailure = {
+  kind: "unacknowledged",
+  error: "no other participant acknowledged the message",
+};
+
 interface NewRequest {
   readonly requestId: RequestId;
   readonly createdAt: number;
@@ -116,7 +119,7 @@ export class SendState {
     if (request === undefined) return err(`unknown request: ${requestId}`);
     if (request.outcome !== "send-error") return err("only a request that failed can be sent again");
     if (request.ephemeral) return err("an ephemeral message is not kept, so it cannot be sent again");
-    const { error: _, failedMessageIds, ...rest } = request;
+    const { failure: _, failedMessageIds, ...rest } = request;
     this.#tables.requests.put(requestId, { ...rest, outcome: "pending", failedMessageIds: [], retried: true });
     // What another participant acknowledged meanwhile has evidently been sent, and its bytes may be gone.
     const entries = failedMessageIds
@@ -149,18 +152,18 @@ export class SendState {
   }
 
   /** It failed before the messaging layer minted an id, so no event from there will ever name it. */
-  onDispatchFailed(entry: number, error: string): readonly Outcome[] {
+  onDispatchFailed(entry: number, failure: RequestFailure): readonly Outcome[] {
     const row = this.#tables.pending.get(entry);
     if (row?.state !== "AwaitingRateLimit") return NOTHING;
-    return this.#finish(entry, { ...row, state: "Failed", error });
+    return this.#finish(entry, { ...row, state: "Failed", failure });
   }
 
   onMessageSent(messagingReqId: MessagingRequestId): readonly Outcome[] {
     return this.#finishInFlight(this.#byMessagingId.get(messagingReqId), "Confirmed");
   }
 
-  onMessageError(messagingReqId: MessagingRequestId, error: string): readonly Outcome[] {
-    return this.#finishInFlight(this.#byMessagingId.get(messagingReqId), "Failed", error);
+  onMessageError(messagingReqId: MessagingRequestId, failure: RequestFailure): readonly Outcome[] {
+    return this.#finishInFlight(this.#byMessagingId.get(messagingReqId), "Failed", failure);
   }
 
   /**
@@ -182,9 +185,8 @@ export class SendState {
     const requestId = this.#tables.segments.get(messageId)?.channelReqId;
     const request = requestId === undefined ? undefined : this.#tables.requests.get(requestId);
     if (requestId === undefined || request?.delivery !== "pending") return NOTHING;
-    const error = "no other participant acknowledged the message";
-    this.#tables.requests.put(requestId, { ...request, delivery: "delivery-error", error });
-    return [{ type: "delivery-error", requestId, error }];
+    this.#tables.requests.put(requestId, { ...request, delivery: "delivery-error", failure: UNACKNOWLEDGED });
+    return [{ type: "delivery-error", requestId, ...UNACKNOWLEDGED }];
   }
 
   /** The request that an SDS message is a segment of, while something is still expected of it. */
@@ -223,7 +225,7 @@ export class SendState {
       },
       bytes: request.bytes,
       createdAt: request.createdAt,
-      ...(request.error === undefined ? {} : { error: request.error }),
+      ...(request.failure === undefined ? {} : { error: request.failure.error, failure: request.failure.kind }),
     };
   }
 
@@ -253,10 +255,14 @@ export class SendState {
       .flatMap((entry) => this.#tables.pending.get(entry) ?? []);
   }
 
-  #finishInFlight(entry: number | undefined, state: "Confirmed" | "Failed", error?: string): readonly Outcome[] {
+  #finishInFlight(
+    entry: number | undefined,
+    state: "Confirmed" | "Failed",
+    failure?: RequestFailure,
+  ): readonly Outcome[] {
     const row = entry === undefined ? undefined : this.#tables.pending.get(entry);
     if (entry === undefined || row?.state !== "InFlight") return NOTHING;
-    return this.#finish(entry, { ...row, state, ...(error === undefined ? {} : { error }) });
+    return this.#finish(entry, { ...row, state, ...(failure === undefined ? {} : { failure }) });
   }
 
   #finish(entry: number, row: PendingMessagingRequest): readonly Outcome[] {
@@ -270,21 +276,20 @@ export class SendState {
     if (request === undefined || (this.#openOf.get(requestId) ?? 0) > 0) return NOTHING;
     const entries = this.#entries(requestId);
     const failed = entries.filter((entry) => entry.state === "Failed");
-    const error =
-      failed.length === 0 ? undefined : `one or more segments failed: ${failed[0]?.error ?? "no reason was given"}`;
+    const failure = failed.length === 0 ? undefined : segmentsFailed(failed[0]?.failure ?? NO_REASON);
     this.#tables.requests.put(requestId, {
       ...request,
-      outcome: error === undefined ? "sent" : "send-error",
+      outcome: failure === undefined ? "sent" : "send-error",
       confirmed: request.total - failed.length,
       failed: failed.length,
       failedMessageIds: failed.map(({ messageId }) => messageId),
       messagingRequestIds: [...request.messagingRequestIds, ...messagingIdsOf(entries)],
-      ...(error === undefined ? {} : { error }),
+      ...(failure === undefined ? {} : { failure }),
     });
     for (const entry of [...(this.#entriesOf.get(requestId) ?? [])]) this.#tables.pending.delete(entry);
     // Pages hear of each outcome at most once, and of sent and send-error never both.
     const silent = request.retried ? { silent: true as const } : {};
-    if (error !== undefined) return [{ type: "send-error", requestId, error, ...silent }];
+    if (failure !== undefined) return [{ type: "send-error", requestId, ...failure, ...silent }];
     return [{ type: "sent", requestId, ...silent }, ...this.#deliverIfComplete(requestId)];
   }
 
@@ -293,7 +298,7 @@ export class SendState {
     const request = this.#tables.requests.get(requestId);
     if (request?.outcome !== "sent" || request.delivery === "delivered") return NOTHING;
     if (request.acknowledged < request.total) return NOTHING;
-    const { error: _, ...rest } = request;
+    const { failure: _, ...rest } = request;
     this.#tables.requests.put(requestId, { ...rest, delivery: "delivered" });
     return [{ type: "delivered", requestId }];
   }
@@ -328,6 +333,11 @@ export class SendState {
     this.#open += by;
     this.#openOf.set(entry.channelReqId, (this.#openOf.get(entry.channelReqId) ?? 0) + by);
   }
+}
+
+/** The first reason stands for all. */
+function segmentsFailed({ kind, error }: RequestFailure): RequestFailure {
+  return { kind, error: `one or more segments failed: ${error}` };
 }
 
 function openBytes(request: RequestRow | undefined): number {

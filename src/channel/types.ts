@@ -2,7 +2,7 @@
 import type { Bytes } from "../common/bytes.ts";
 import type { Result } from "../common/result.ts";
 import type { Placement } from "../encryption/cipher.ts";
-import type { TopicHealth } from "./ports.ts";
+import type { SendFailureKind, TopicHealth } from "./ports.ts";
 
 /** One `send`: the parent of one messaging request per segment. */
 export type RequestId = string;
@@ -58,6 +58,24 @@ export interface ChannelError {
   readonly limit?: number;
 }
 
+/** Why a request failed: what the messaging layer says, or a reason of the channel's own. */
+export type RequestFailureKind =
+  | SendFailureKind
+  /** It was sent, and no other participant acknowledged it. */
+  | "unacknowledged"
+  /** It is ephemeral, and waited for the epoch budget until it was of no use. */
+  | "rate-limit"
+  /** There is no key to encrypt it with, or the cipher failed. */
+  | "encryption"
+  /** Its bytes are not kept any more. */
+  | "not-kept";
+
+export interface RequestFailure {
+  readonly kind: RequestFailureKind;
+  /** In words. */
+  readonly error: string;
+}
+
 interface Logged {
   /** Position in the channel's event log: 1, 2, 3, … */
   readonly seq: number;
@@ -76,8 +94,8 @@ export type ChannelEvent = Logged &
       }
     | { readonly type: "reliable:message:sent"; readonly requestId: RequestId }
     | { readonly type: "reliable:message:delivered"; readonly requestId: RequestId }
-    | { readonly type: "reliable:message:send-error"; readonly requestId: RequestId; readonly error: string }
-    | { readonly type: "reliable:message:delivery-error"; readonly requestId: RequestId; readonly error: string }
+    | ({ readonly type: "reliable:message:send-error"; readonly requestId: RequestId } & RequestFailure)
+    | ({ readonly type: "reliable:message:delivery-error"; readonly requestId: RequestId } & RequestFailure)
     | {
         readonly type: "reliable:message:lost";
         readonly messageId: string;
@@ -107,7 +125,9 @@ export interface RequestInfo {
   /** Bytes of the payload. */
   readonly bytes: number;
   readonly createdAt: number;
+  /** Why it failed, where it did, in words and by its kind. */
   readonly error?: string;
+  readonly failure?: RequestFailureKind;
 }
 
 /** Told after the commit that caused it. Only `event` is in the log and repeats after a restart. */

@@ -11,17 +11,21 @@ export type LightpushVerdict =
   /** The node cannot now; another attempt may succeed. */
   | "unavailable"
   /** The message itself is refused. */
-  | "refused";
+  | "refused"
+  /** It is, for its size. */
+  | "too-large";
 
 const SUCCESS = 200;
+const PAYLOAD_TOO_LARGE = 413;
 const INVALID_MESSAGE = 420;
 const TOO_MANY_REQUESTS = 429;
 const INTERNAL_ERROR = 500;
 const SERVICE_UNAVAILABLE = 503;
 const OUT_OF_RLN_PROOF = 504;
 const NO_PEERS_TO_RELAY = 505;
-/** How a node words that a proof was stale rather than the message wrong. */
+/** How a node words that a proof was stale rather than the message wrong, and that the message is too large. */
 const RLN_FAILURE = "RLN validation failed";
+const SIZE_EXCEEDED = "Message size exceeded";
 
 export function verdictOf(answer: LightpushAnswer): LightpushVerdict {
   switch (answer.status) {
@@ -35,8 +39,11 @@ export function verdictOf(answer: LightpushAnswer): LightpushVerdict {
     case SERVICE_UNAVAILABLE:
     case OUT_OF_RLN_PROOF:
       return "unavailable";
+    case PAYLOAD_TOO_LARGE:
+      return "too-large";
     case INVALID_MESSAGE:
-      return answer.statusText.includes(RLN_FAILURE) ? "unavailable" : "refused";
+      if (answer.statusText.includes(RLN_FAILURE)) return "unavailable";
+      return answer.statusText.includes(SIZE_EXCEEDED) ? "too-large" : "refused";
     default:
       return "refused";
   }

@@ -7,6 +7,7 @@ import type {
   MessagingDiagnostics,
   MessagingListener,
   MessagingRequestId,
+  SendFailure,
   TopicHealth,
   Wanted,
 } from "../channel/ports.ts";
@@ -87,11 +88,20 @@ class Client implements MessagingClient {
     await this.#nodes.stop();
   }
 
-  async send(envelope: MessageEnvelope, idempotencyKey: string): Promise<Result<MessagingRequestId>> {
+  async send(envelope: MessageEnvelope, idempotencyKey: string): Promise<Result<MessagingRequestId, SendFailure>> {
     const topic = this.#pubsubTopic(envelope.contentTopic);
-    if (!topic.ok) return err(`Failed to auto-subscribe to content topic before sending: ${topic.error}`);
-    if (envelope.meta.length > LIMITS.messaging.metaBytes)
-      return err(`meta of ${envelope.meta.length} bytes exceeds the maximum of ${LIMITS.messaging.metaBytes}`);
+    if (!topic.ok) {
+      return err({
+        kind: "refused",
+        error: `Failed to auto-subscribe to content topic before sending: ${topic.error}`,
+      });
+    }
+    if (envelope.meta.length > LIMITS.messaging.metaBytes) {
+      return err({
+        kind: "too-large",
+        error: `meta of ${envelope.meta.length} bytes exceeds the maximum of ${LIMITS.messaging.metaBytes}`,
+      });
+    }
     const subscribed = this.#unsubscribed.has(envelope.contentTopic)
       ? undefined
       : this.#receiving.subscribe(envelope.contentTopic, topic.value);

@@ -1,5 +1,5 @@
 /** The rows of the messaging layer, and how they come back at a start. */
-import type { MessageHash, MessagingRequestId, Storage } from "../channel/ports.ts";
+import type { MessageHash, MessagingRequestId, SendFailure, Storage } from "../channel/ports.ts";
 import type { Bytes } from "../common/bytes.ts";
 import { ColdTable, type Journal, type StoredKey, Table } from "../common/table.ts";
 import type { NodeIdentity } from "./node-identity.ts";
@@ -32,7 +32,7 @@ export interface TaskRow {
   readonly through: PeerName | undefined;
   /** Milliseconds online that the present state has used up. */
   readonly onlineMs: number;
-  readonly error: string | undefined;
+  readonly failure: SendFailure | undefined;
   readonly finalAt: number;
   /** The listener has made the outcome durable. */
   readonly told: boolean;

@@ -11,7 +11,13 @@
  *
  * Everything that decides is in the rows; what is kept beside them (`Attempt`) only paces, and is made anew at a start.
  */
-import type { MessageEnvelope, MessageHash, MessagingEvent, MessagingRequestId } from "../channel/ports.ts";
+import type {
+  MessageEnvelope,
+  MessageHash,
+  MessagingEvent,
+  MessagingRequestId,
+  SendFailure,
+} from "../channel/ports.ts";
 import { toHex } from "../common/bytes.ts";
 import type { Clock } from "../common/clock.ts";
 import { err, ok, type Result } from "../common/result.ts";
@@ -29,10 +35,14 @@ import { TokenBucket } from "./token-bucket.ts";
 import { messageHash, nanoseconds, type WakuMessage } from "./waku-message.ts";
 import { encodedBytes } from "./waku-message-codec.ts";
 
-export const ERROR_NOT_SENT = "Unable to send within retry time window";
-export const ERROR_NOT_CONFIRMED = "Propagated but not confirmed by a store node within the store validation window";
-export const ERROR_QUEUE_FULL = "Send queue full, retry later";
-const ERROR_PAYLOAD_GONE = "the stored payload is gone";
+export const NOT_SENT: SendFailure = { kind: "unreachable", error: "Unable to send within retry time window" };
+export const NOT_CONFIRMED: SendFailure = {
+  kind: "unreachable",
+  error: "Propagated but not confirmed by a store node within the store validation window",
+};
+export const QUEUE_FULL: SendFailure = { kind: "queue-full", error: "Send queue full, retry later" };
+const PAYLOAD_GONE: SendFailure = { kind: "internal", error: "the stored payload is gone" };
+const NO_REASON: SendFailure = { kind: "internal", error: "no reason was kept" };
 /** Lightpush nodes in use at a time. */
 const NODES_IN_USE = 2;
 const STORE_OK = 200;
@@ -163,7 +173,7 @@ export class SendService {
     envelope: MessageEnvelope,
     pubsubTopic: string,
     idempotencyKey: string,
-  ): Promise<Result<MessagingRequestId>> {
+  ): Promise<Result<MessagingRequestId, SendFailure>> {
     const known = this.#byKey.get(idempotencyKey);
     if (known !== undefined) {
       // The first call may still be committing; an empty event resolves after it.
@@ -172,7 +182,7 @@ export class SendService {
       if (row && isFinal(row)) this.#background(this.#tellOutcome(known));
       return ok(known);
     }
-    if (this.#attempts.size + this.#reserved >= LIMITS.messaging.queuedTasks) return err(ERROR_QUEUE_FULL);
+    if (this.#attempts.size + this.#reserved >= LIMITS.messaging.queuedTasks) return err(QUEUE_FULL);
     const requestId = this.#newId();
     const row: TaskRow = {
       requestId,
@@ -191,7 +201,7 @@ export class SendService {
       propagatedAt: 0,
       through: undefined,
       onlineMs: 0,
-      error: undefined,
+      failure: undefined,
       finalAt: 0,
       told: false,
     };
@@ -238,7 +248,7 @@ export class SendService {
     const onlineMs = this.#onlineMs(row, attempt, now);
     const tried = row.hashes.length > 0;
     if (now >= expiresAt || (tried && onlineMs >= LIMITS.messaging.sendWindowMs)) {
-      this.#background(this.#finish(row.requestId, { state: "error", error: ERROR_NOT_SENT }));
+      this.#background(this.#finish(row.requestId, { state: "error", failure: NOT_SENT }));
       return Number.POSITIVE_INFINITY;
     }
     const peers = this.#nodes.peers("lightpush", row.pubsubTopic);
@@ -272,7 +282,7 @@ export class SendService {
       return Number.POSITIVE_INFINITY;
     }
     if (onlineMs >= LIMITS.messaging.storeWindowMs) {
-      this.#background(this.#finish(row.requestId, { state: "error", error: ERROR_NOT_CONFIRMED }));
+      this.#background(this.#finish(row.requestId, { state: "error", failure: NOT_CONFIRMED }));
       return Number.POSITIVE_INFINITY;
     }
     // What a worker that dies has used of the window must not be given to it again.
@@ -307,14 +317,14 @@ export class SendService {
 
   async #push(requestId: MessagingRequestId, attempt: Attempt, peer: PeerName): Promise<void> {
     const payload = await this.#tables.payload(requestId);
-    if (!payload) return this.#finish(requestId, { state: "error", error: ERROR_PAYLOAD_GONE });
+    if (!payload) return this.#finish(requestId, { state: "error", failure: PAYLOAD_GONE });
     const message = await this.#stamped(requestId, payload);
     if (!message || !this.#running) return;
     const { messageBytes } = this.#traits;
     if (encodedBytes(message) > messageBytes)
       return this.#finish(requestId, {
         state: "error",
-        error: `Message size exceeded maximum of ${messageBytes} bytes`,
+        failure: { kind: "too-large", error: `Message size exceeded maximum of ${messageBytes} bytes` },
       });
     const row = this.#tables.tasks.get(requestId);
     if (!row) return;
@@ -339,9 +349,10 @@ export class SendService {
       case "propagated":
         return this.#propagated(requestId, attempt, peer);
       case "refused":
+      case "too-large":
         return this.#finish(requestId, {
           state: "error",
-          error: answer.value.statusText || `status ${answer.value.status}`,
+          failure: { kind: verdict, error: answer.value.statusText || `status ${answer.value.status}` },
         });
       case "no-relay-peers":
         attempt.avoid = peer;
@@ -487,7 +498,7 @@ export class SendService {
     requestId: MessagingRequestId,
     outcome:
       | { readonly state: "sent"; readonly hash: MessageHash | undefined }
-      | { readonly state: "error"; readonly error: string },
+      | { readonly state: "error"; readonly failure: SendFailure },
   ): Promise<void> {
     const before = this.#tables.tasks.get(requestId);
     if (!this.#attempts.delete(requestId) || !before) return;
@@ -495,7 +506,7 @@ export class SendService {
       ...row,
       state: outcome.state,
       hash: outcome.state === "sent" ? outcome.hash : row.hash,
-      error: outcome.state === "error" ? outcome.error : undefined,
+      failure: outcome.state === "error" ? outcome.failure : undefined,
       finalAt: this.#clock.now(),
     }));
     this.#final.push(requestId);
@@ -516,7 +527,9 @@ export class SendService {
   #tell(row: TaskRow, type: "propagated" | "sent" | "error"): Promise<boolean> {
     const { requestId } = row;
     const event: MessagingEvent =
-      type === "error" ? { type, requestId, error: row.error ?? "" } : { type, requestId, messageHash: row.hash ?? "" };
+      type === "error"
+        ? { type, requestId, ...(row.failure ?? NO_REASON) }
+        : { type, requestId, messageHash: row.hash ?? "" };
     return this.#teller.tell(requestId, event);
   }
 

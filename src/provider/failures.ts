@@ -1,5 +1,5 @@
 /** Every failure that the background tells a page: one code each, and words that say what to do next. */
-import type { ChannelError, ChannelErrorKind } from "../channel/types.ts";
+import type { ChannelError, ChannelErrorKind, RequestFailureKind } from "../channel/types.ts";
 import { err } from "../common/result.ts";
 import type { CallError } from "./frames.ts";
 import { ErrorCode } from "./provider-api.ts";
@@ -78,6 +78,23 @@ const CHANNEL_ERRORS: Readonly<Record<ChannelErrorKind, Mapping>> = {
   },
   invalid: { code: ErrorCode.InvalidParams, retryable: false, advice: "Correct the parameters." },
 };
+
+/** Of a request that failed after it was taken on. */
+const REQUEST_FAILURES: Readonly<Record<RequestFailureKind, ErrorCode>> = {
+  // As in EIP-1193: the provider is there, and what it is to reach is not.
+  unreachable: ErrorCode.Disconnected,
+  unacknowledged: ErrorCode.Disconnected,
+  "too-large": ErrorCode.PayloadTooLarge,
+  refused: ErrorCode.Unsupported,
+  "queue-full": ErrorCode.LimitExceeded,
+  "rate-limit": ErrorCode.LimitExceeded,
+  encryption: ErrorCode.KeyRequired,
+  "not-kept": ErrorCode.NotFound,
+  internal: ErrorCode.Internal,
+};
+
+/** The code of the events `send-error` and `delivery-error`. */
+export const failureCode = (kind: RequestFailureKind): ErrorCode => REQUEST_FAILURES[kind];
 
 export function fromChannelError({ kind, message, limit }: ChannelError): Failure {
   const { code, retryable, advice } = CHANNEL_ERRORS[kind];

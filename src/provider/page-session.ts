@@ -4,9 +4,9 @@ import type { Clock } from "../common/clock.ts";
 import { LIMITS } from "../limits.ts";
 import { cursorOf } from "./cursor.ts";
 import { EventFeed } from "./event-feed.ts";
+import { failureCode } from "./failures.ts";
 import type { BackgroundFrame, Push } from "./frames.ts";
 import type { LoggedEvent, RequestId } from "./provider-api.ts";
-import { ErrorCode } from "./provider-api.ts";
 import type { HeldPort } from "./runtime-port.ts";
 
 interface Sent {
@@ -142,8 +142,8 @@ export function toLogged(event: ChannelEvent, replayed: boolean): LoggedEvent {
       return { type: event.type, ...logged, requestId: event.requestId as RequestId };
     case "reliable:message:send-error":
     case "reliable:message:delivery-error": {
-      const { type, requestId, error } = event;
-      return { type, ...logged, requestId: requestId as RequestId, error, code: ErrorCode.Internal };
+      const { type, requestId, kind, error } = event;
+      return { type, ...logged, requestId: requestId as RequestId, error, code: failureCode(kind) };
     }
     case "reliable:message:lost": {
       const { type, messageId, senderId, reason } = event;

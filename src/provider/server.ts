@@ -12,6 +12,7 @@ import type {
   ChannelKey,
   ChannelManagerApi,
   ChannelParams,
+  RequestInfo as ChannelRequestInfo,
   EncryptionMode,
 } from "../channel/types.ts";
 import type { Clock } from "../common/clock.ts";
@@ -240,7 +241,7 @@ export class ProviderServer {
       case "request":
         return this.#withChannel(origin, frame.params.channelId, "channel:send", (channel) => {
           const request = channel.request(frame.params.requestId);
-          return ok(request && ({ ...request, requestId: request.requestId as RequestId } satisfies RequestInfo));
+          return ok(request && toRequestInfo(request));
         });
       case "history":
         return this.#withChannel(origin, frame.params.channelId, "channel:receive", (channel) =>
@@ -462,6 +463,12 @@ export class ProviderServer {
   #sessionsOf(origin: string): PageSession[] {
     return [...this.#sessions].filter((session) => session.origin === origin);
   }
+}
+
+/** In the page contract's words. */
+function toRequestInfo({ requestId, state, segments, createdAt, error }: ChannelRequestInfo): RequestInfo {
+  const failed = error === undefined ? {} : { error };
+  return { requestId: requestId as RequestId, state, segments, createdAt, ...failed };
 }
 
 /** One answer's worth of history: bounded in bytes, and never empty where there is something. */

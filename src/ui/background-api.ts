@@ -8,6 +8,7 @@ import type {
   ChannelSummary,
   EncryptionMode,
   Profile,
+  RequestFailureKind,
   RequestInfo,
   RequestState,
 } from "../channel/types.ts";
@@ -128,7 +129,9 @@ export interface UiRequest {
   readonly bytes: number;
   readonly segments: RequestInfo["segments"];
   readonly createdAt: number;
+  /** Why it failed, where it did, in words and by its kind. */
   readonly error?: string;
+  readonly failure?: RequestFailureKind;
 }
 
 /** A large message under way. */

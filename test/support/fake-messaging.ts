@@ -10,13 +10,14 @@ import type {
   MessagingEvent,
   MessagingListener,
   ReceivedMessage,
+  SendFailure,
   TopicHealth,
   Wanted,
 } from "../../src/channel/ports.ts";
 import { toHex } from "../../src/common/bytes.ts";
 import type { Clock } from "../../src/common/clock.ts";
 import { keccak256 } from "../../src/common/keccak.ts";
-import { ok, type Result } from "../../src/common/result.ts";
+import { err, ok, type Result } from "../../src/common/result.ts";
 
 interface FakeTask {
   readonly id: string;
@@ -109,9 +110,9 @@ export class FakeMessaging implements MessagingClient {
     this.network.clients.delete(this);
   }
 
-  async send(envelope: MessageEnvelope, idempotencyKey: string): Promise<Result<string>> {
+  async send(envelope: MessageEnvelope, idempotencyKey: string): Promise<Result<string, SendFailure>> {
     const allowed = await this.onSend(envelope);
-    if (!allowed.ok) return allowed;
+    if (!allowed.ok) return err({ kind: "queue-full", error: allowed.error });
     const known = this.mailbox.tasks.find((task) => task.key === idempotencyKey);
     if (known) {
       // The real layer does not wait with it until its caller has the identifier.
@@ -261,7 +262,7 @@ export class FakeMessaging implements MessagingClient {
     this.#asked.add(task);
     const event: MessagingEvent =
       state === "error"
-        ? { type: "error", requestId, error }
+        ? { type: "error", requestId, kind: "refused", error }
         : { type: "sent", requestId, messageHash: message.messageHash };
     task.settled = await this.tell(event);
     return task.settled;

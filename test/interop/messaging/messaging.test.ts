@@ -196,7 +196,9 @@ describe("a service node fails", () => {
     for (const each of network.nodes)
       each.faults.set("lightpush", { kind: "refuse", status: { code: 421, desc: "unsupported topic" } });
     const id = await alice.send(freshTopic(), "refused");
-    expect(await alice.final(id)).toEqual([{ type: "error", requestId: id, error: "unsupported topic" }]);
+    expect(await alice.final(id)).toEqual([
+      { type: "error", requestId: id, kind: "refused", error: "unsupported topic" },
+    ]);
   });
 
   test("R09 a store that resets in the middle of a look loses nothing: the other store is asked", async () => {
@@ -258,7 +260,7 @@ describe("limits", () => {
     expect(fits.map(({ type }) => type)).toEqual(["propagated", "sent"]);
     const id = await alice.send(topic, new Uint8Array(largest + 1), MARKER);
     expect(await alice.final(id)).toEqual([
-      { type: "error", requestId: id, error: "Message size exceeded maximum of 153600 bytes" },
+      { type: "error", requestId: id, kind: "too-large", error: "Message size exceeded maximum of 153600 bytes" },
     ]);
     // The nodes took the largest, and were not troubled with what they would refuse.
     for (const each of network.nodes)

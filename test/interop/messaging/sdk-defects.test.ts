@@ -104,7 +104,9 @@ test("2 the node's own words reach the caller", async () => {
   for (const each of network.nodes)
     each.faults.set("lightpush", { kind: "refuse", status: { code: 421, desc: "unsupported pubsub topic" } });
   const id = await alice.send(freshTopic(), "refused");
-  expect(await alice.final(id)).toEqual([{ type: "error", requestId: id, error: "unsupported pubsub topic" }]);
+  expect(await alice.final(id)).toEqual([
+    { type: "error", requestId: id, kind: "refused", error: "unsupported pubsub topic" },
+  ]);
 });
 
 test.each([25, 30, 48])("3 %i h away: the message of ten minutes ago is among what returns", async (hours) => {

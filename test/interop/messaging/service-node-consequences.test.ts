@@ -227,7 +227,7 @@ describe("messages", () => {
     await alice.subscribe(topic);
     const envelope = { contentTopic: topic, payload: utf8("now or never"), meta: EMPTY, ephemeral: true };
     const sent = await alice.client.send(envelope, "ephemeral");
-    if (!sent.ok) throw new Error(sent.error);
+    if (!sent.ok) throw new Error(sent.error.error);
     expect((await alice.final(sent.value)).map(({ type }) => type)).toEqual(["propagated", "sent"]);
     await alice.until(() => alice.received().length === 1);
     expect(node(0).archive.messages(topic)).toEqual([]);

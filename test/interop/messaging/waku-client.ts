@@ -88,7 +88,7 @@ export class WakuClient {
       { contentTopic, payload: bytes, meta, ephemeral: false },
       `key ${++this.#keys}`,
     );
-    if (!sent.ok) throw new Error(sent.error);
+    if (!sent.ok) throw new Error(sent.error.error);
     return sent.value;
   }
 

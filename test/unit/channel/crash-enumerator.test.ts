@@ -169,7 +169,7 @@ describe("invariants", () => {
   const at = 1;
   const sent = (seq: number, requestId: string) => ({ seq, at, type: "reliable:message:sent", requestId }) as const;
   const failed = (seq: number, requestId: string) =>
-    ({ seq, at, type: "reliable:message:send-error", requestId, error: "x" }) as const;
+    ({ seq, at, type: "reliable:message:send-error", requestId, kind: "refused", error: "x" }) as const;
   const delivered = (seq: number, requestId: string) =>
     ({ seq, at, type: "reliable:message:delivered", requestId }) as const;
   const received = (seq: number, text: string, messageId = `m-${text}`, senderId = "alice") =>

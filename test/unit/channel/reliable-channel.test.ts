@@ -412,6 +412,45 @@ describe("requests", () => {
     expect(alice.channel().status().pending).toBe(0);
   });
 
+  test("a failure is told and kept with its kind, by what failed, and a second outcome takes it away", async () => {
+    const alice = await manual();
+    const failureOf = async (id: string) =>
+      (await alice.log()).find((event) => "requestId" in event && event.requestId === id);
+    const refused = await alice.send("one");
+    await network.settle();
+    await alice.messaging.fail(0, "421: another cluster");
+    alice.messaging.onSend = async () => err("queue full");
+    const queued = await alice.send("two");
+    await network.settle();
+    alice.messaging.onSend = () => Promise.reject(new Error("no such device"));
+    const thrown = await alice.send("three");
+    await network.settle();
+    for (const [id, kind] of [
+      [refused, "refused"],
+      [queued, "queue-full"],
+      [thrown, "internal"],
+    ] as const) {
+      expect(await failureOf(id)).toMatchObject({ type: "reliable:message:send-error", kind });
+      expect(alice.channel().request(id)).toMatchObject({ failure: kind });
+    }
+    await alice.restart();
+    expect(alice.channel().request(refused)).toMatchObject({ failure: "refused" });
+    await alice.channel().retry(refused);
+    expect(alice.channel().request(refused)).not.toHaveProperty("failure");
+  });
+
+  test("what cannot be encrypted fails as that", async () => {
+    const keyless: Cipher = { encrypt: async () => err("the key was deleted"), decrypt: none.decrypt };
+    const alice = await Peer.start("alice", network, { cipher: keyless });
+    await alice.open();
+    const id = await alice.send("one");
+    await network.settle();
+    expect(alice.channel().request(id)).toMatchObject({
+      failure: "encryption",
+      error: "one or more segments failed: encryption failed: the key was deleted",
+    });
+  });
+
   test("a failed request can be sent again: the same SDS messages, the same request, and no second outcome", async () => {
     const { alice, bob } = await pair();
     alice.messaging.onSend = async () => err("queue full");
@@ -577,6 +616,7 @@ describe("end to end", () => {
     const id = await alice.send("anyone?");
     await pass(400 * SECOND);
     expect(await alice.outcomes(id)).toEqual(["sent", "delivery-error"]);
+    expect((await alice.log()).at(-1)).toMatchObject({ kind: "unacknowledged" });
     const copies = wire().filter(({ content }) => content.length > 0);
     expect(new Set(copies.map(({ messageId }) => messageId)).size).toBe(1);
     const bob = await Peer.start("bob", network);

@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { PendingMessagingRequest, RequestRow, SegmentRow } from "../../../src/channel/rows.ts";
 import { type Outcome, SendState } from "../../../src/channel/send-state.ts";
-import type { RequestInfo } from "../../../src/channel/types.ts";
+import type { RequestFailure, RequestFailureKind, RequestInfo } from "../../../src/channel/types.ts";
 import { Journal, type RowChange, type StoredRows, tableOf } from "../../../src/common/table.ts";
 import {
   type BudgetRow,
@@ -122,7 +122,7 @@ class System {
     return refused.flatMap(({ owner, messageId }) => {
       if (owner.kind !== "segment") return [];
       model.refuse(messageId);
-      return state.onDispatchFailed(owner.entry, "waited too long");
+      return state.onDispatchFailed(owner.entry, failure("rate-limit", "waited too long"));
     });
   }
 
@@ -277,7 +277,7 @@ function dispatch(result: "ok" | "refused" | "thrown" | "unrecorded"): Action {
         return [];
       }
       model.onReadyToSend("failed");
-      return state.onDispatchFailed(owner.entry, result);
+      return state.onDispatchFailed(owner.entry, failure("encryption", result));
     },
   };
 }
@@ -293,10 +293,12 @@ function outcomeOf(type: "sent" | "error", choice: number | "unknown" | "foreign
         return core.state.onMessageSent(id);
       }
       model.onMessageError(id);
-      return core.state.onMessageError(id, "refused by the network");
+      return core.state.onMessageError(id, failure("refused", "refused by the network"));
     },
   };
 }
+
+const failure = (kind: RequestFailureKind, error: string): RequestFailure => ({ kind, error });
 
 /** The answer to a hand-over comes although nobody waits for it any more. */
 function lateAnswer(entry: number, ok: boolean): Action {
@@ -305,7 +307,7 @@ function lateAnswer(entry: number, ok: boolean): Action {
     apply(_model, { core: { state } }) {
       if (state.isAwaiting(entry)) return [];
       if (ok) state.onDispatched(entry, "late");
-      return ok ? [] : state.onDispatchFailed(entry, "late");
+      return ok ? [] : state.onDispatchFailed(entry, failure("internal", "late"));
     },
   };
 }
@@ -379,7 +381,7 @@ function compare(model: SeedSendModel, { core: { state, outbox } }: System): voi
     const info = state.info(requestId);
     seen.push([
       requestId,
-      info && { ...info, error: info.error !== undefined },
+      info && { ...info, error: info.error !== undefined, failure: info.failure !== undefined },
       state.messagingRequestIds(requestId),
       state.requestOf(`key of ${requestId}`),
       state.unacknowledged(requestId),
@@ -422,6 +424,7 @@ function infoOf(model: SeedSendModel, requestId: string): unknown {
     bytes: request.total * 10,
     createdAt: request.createdAt,
     error: request.hasError,
+    failure: request.hasError,
   };
 }
 

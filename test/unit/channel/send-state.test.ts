@@ -39,12 +39,13 @@ describe("send state machine", () => {
   test("C34 one failed segment makes a send-error, but only after its siblings are final", () => {
     const { state, accept } = setUp();
     const [a = 0, b = 0] = accept("r", 2);
-    expect(state.onDispatchFailed(a, "encryption failed: no key today")).toEqual([]);
+    expect(state.onDispatchFailed(a, { kind: "encryption", error: "encryption failed: no key today" })).toEqual([]);
     state.onDispatched(b, "m1");
     expect(state.onMessageSent("m1")).toEqual([
       {
         type: "send-error",
         requestId: "r",
+        kind: "encryption",
         error: "one or more segments failed: encryption failed: no key today",
       },
     ]);
@@ -55,13 +56,13 @@ describe("send state machine", () => {
     const { state, accept } = setUp();
     const [entry = 0] = accept("r", 1);
     expect(state.onMessageSent("nobody's")).toEqual([]);
-    expect(state.onMessageError("nobody's", "x")).toEqual([]);
+    expect(state.onMessageError("nobody's", { kind: "refused", error: "x" })).toEqual([]);
     expect(state.isAwaiting(entry)).toBe(true);
     state.onDispatched(entry, "m");
     state.onDispatched(entry, "another");
     expect(state.onMessageSent("another")).toEqual([]);
-    expect(state.onMessageError("m", "refused")).toHaveLength(1);
-    expect(state.onDispatchFailed(entry, "late")).toEqual([]);
+    expect(state.onMessageError("m", { kind: "refused", error: "x" })).toHaveLength(1);
+    expect(state.onDispatchFailed(entry, { kind: "internal", error: "late" })).toEqual([]);
   });
 
   test("a segment that is acknowledged while in flight is confirmed, and delivered never precedes sent", () => {
@@ -93,9 +94,14 @@ describe("send state machine", () => {
     state.onMessageSent("m");
     expect(state.onExhausted("r-0")).toMatchObject([{ type: "delivery-error" }]);
     expect(state.onExhausted("r-0")).toEqual([]);
-    expect(state.info("r")).toMatchObject({ state: "delivery-error", error: expect.any(String) });
+    expect(state.info("r")).toMatchObject({
+      state: "delivery-error",
+      error: "no other participant acknowledged the message",
+      failure: "unacknowledged",
+    });
     expect(state.onAcknowledged("r-0")).toEqual([{ type: "delivered", requestId: "r" }]);
-    expect(state.info("r")?.error).toBeUndefined();
+    expect(state.info("r")).not.toHaveProperty("error");
+    expect(state.info("r")).not.toHaveProperty("failure");
   });
 
   test("an ephemeral request is sent and never delivered", () => {

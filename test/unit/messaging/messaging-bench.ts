@@ -82,7 +82,7 @@ export class MessagingBench {
       { contentTopic: TOPIC, payload: utf8(key), meta: EMPTY, ephemeral: false, ...envelope },
       key,
     );
-    if (!sent.ok) throw new Error(sent.error);
+    if (!sent.ok) throw new Error(sent.error.error);
     return sent.value;
   }
 

@@ -25,7 +25,7 @@ const TASK: TaskRow = {
   propagatedAt: 3,
   through: "peer",
   onlineMs: 4,
-  error: undefined,
+  failure: undefined,
   finalAt: 0,
   told: false,
 };

@@ -4,7 +4,7 @@ import { NO_ANSWER } from "../../../packages/reliable-channel/mock/fake-service-
 import { utf8 } from "../../../src/common/bytes.ts";
 import { err, ok } from "../../../src/common/result.ts";
 import { LIMITS } from "../../../src/limits.ts";
-import { ERROR_NOT_CONFIRMED, ERROR_NOT_SENT, ERROR_QUEUE_FULL } from "../../../src/messaging/send-service.ts";
+import { NOT_CONFIRMED, NOT_SENT, QUEUE_FULL } from "../../../src/messaging/send-service.ts";
 import type { LightpushAnswer } from "../../../src/messaging/service-nodes.ts";
 import { nanoseconds } from "../../../src/messaging/waku-message.ts";
 import { MessagingBench, TOPIC } from "./messaging-bench.ts";
@@ -51,7 +51,7 @@ describe("lightpush status handling", () => {
     expect(b.outcome(id)).toEqual([]);
     expect(b.network.pushes.length).toBeGreaterThan(50);
     await b.clock.advance(SECOND);
-    expect(b.eventsOf(id)).toEqual([{ type: "error", requestId: id, error: ERROR_NOT_SENT }]);
+    expect(b.eventsOf(id)).toEqual([{ type: "error", requestId: id, ...NOT_SENT }]);
   });
 
   test("L03 429 stops the pushes to a node for the rest of its window", async () => {
@@ -64,7 +64,7 @@ describe("lightpush status handling", () => {
     expect(b.network.pushes).toHaveLength(1);
     await b.clock.advance(60 * SECOND);
     expect(b.network.pushes.length).toBeGreaterThan(2);
-    expect(b.eventsOf(id)).toEqual([{ type: "error", requestId: id, error: ERROR_NOT_SENT }]);
+    expect(b.eventsOf(id)).toEqual([{ type: "error", requestId: id, ...NOT_SENT }]);
   });
 
   test.each([
@@ -83,14 +83,21 @@ describe("lightpush status handling", () => {
     expect(b.outcome(id)).toEqual(["propagated"]);
   });
 
-  test.each([400, 413, 420, 421, 999])("L05 %i fails at once with the node's words", async (status) => {
+  test.each([
+    [400, "the node's words", "refused"],
+    [413, "the node's words", "too-large"],
+    [420, "the node's words", "refused"],
+    [420, "Message size exceeded maximum of 153600 bytes", "too-large"],
+    [421, "the node's words", "refused"],
+    [999, "the node's words", "refused"],
+  ] as const)("L05 %i fails at once with the node's words: %s", async (status, words, kind) => {
     const b = await bench();
     const node = b.network.node("a", ["lightpush"]);
-    node.answerLightpush = () => answers(status, "the node's words");
+    node.answerLightpush = () => answers(status, words);
     b.nodes.connect(node);
     const id = await b.send();
     await b.clock.advance(0);
-    expect(b.eventsOf(id)).toEqual([{ type: "error", requestId: id, error: "the node's words" }]);
+    expect(b.eventsOf(id)).toEqual([{ type: "error", requestId: id, kind, error: words }]);
     expect(b.network.pushes).toHaveLength(1);
   });
 
@@ -148,7 +155,10 @@ describe("send", () => {
         { contentTopic, payload: new Uint8Array(1), meta: new Uint8Array(0), ephemeral: false },
         contentTopic,
       );
-      expect(sent).toMatchObject({ ok: false, error: expect.stringContaining("Failed to auto-subscribe") });
+      expect(sent).toMatchObject({
+        ok: false,
+        error: { kind: "refused", error: expect.stringContaining("Failed to auto-subscribe") },
+      });
     }
     expect(b.told).toEqual([]);
   });
@@ -192,7 +202,7 @@ describe("send", () => {
     await b.clock.advance(70 * SECOND);
     expect(b.outcome(id)).toEqual([]);
     await b.clock.advance(LIMITS.messaging.offlineMs);
-    expect(b.eventsOf(id)).toEqual([{ type: "error", requestId: id, error: ERROR_NOT_SENT }]);
+    expect(b.eventsOf(id)).toEqual([{ type: "error", requestId: id, ...NOT_SENT }]);
   });
 
   test("S12 S21 with a peer that never answers the error comes after 60 s online", async () => {
@@ -205,7 +215,7 @@ describe("send", () => {
     expect(b.outcome(id)).toEqual([]);
     await b.clock.advance(SECOND);
     expect(b.eventsOf(id)).toEqual([
-      { type: "error", requestId: id, error: "Unable to send within retry time window" },
+      { type: "error", requestId: id, kind: "unreachable", error: "Unable to send within retry time window" },
     ]);
   });
 
@@ -245,7 +255,7 @@ describe("send", () => {
     const id = await b.send({ payload: new Uint8Array(200 * 1024) });
     await b.clock.advance(0);
     expect(b.eventsOf(id)).toEqual([
-      { type: "error", requestId: id, error: "Message size exceeded maximum of 153600 bytes" },
+      { type: "error", requestId: id, kind: "too-large", error: "Message size exceeded maximum of 153600 bytes" },
     ]);
     expect(b.network.pushes).toEqual([]);
   });
@@ -347,7 +357,7 @@ describe("send", () => {
     b.nodes.connect(b.network.node("a", ["lightpush"]));
     const id = await b.send();
     await b.clock.advance(60 * SECOND);
-    expect(b.eventsOf(id).at(-1)).toEqual({ type: "error", requestId: id, error: ERROR_NOT_CONFIRMED });
+    expect(b.eventsOf(id).at(-1)).toEqual({ type: "error", requestId: id, ...NOT_CONFIRMED });
     expect(b.outcome(id)).toEqual(["propagated", "error"]);
   });
 
@@ -422,7 +432,7 @@ describe("send", () => {
     await b.clock.advance(120 * SECOND);
     const young = await b.send();
     await b.clock.advance(SECOND);
-    expect(b.eventsOf(old)).toEqual([{ type: "error", requestId: old, error: ERROR_NOT_SENT }]);
+    expect(b.eventsOf(old)).toEqual([{ type: "error", requestId: old, ...NOT_SENT }]);
     expect(b.outcome(young)).toEqual([]);
   });
 
@@ -439,7 +449,7 @@ describe("send", () => {
     await b.clock.advance(55 * SECOND);
     expect(b.outcome(id)).toEqual(["propagated"]);
     await b.clock.advance(10 * SECOND);
-    expect(b.eventsOf(id).at(-1)).toMatchObject({ error: ERROR_NOT_CONFIRMED });
+    expect(b.eventsOf(id).at(-1)).toMatchObject({ ...NOT_CONFIRMED });
   });
 
   test("M05 the window of a request that waited for two days begins with its first push", async () => {
@@ -514,7 +524,7 @@ describe("send", () => {
     b.network.store(b.pubsubTopic(), b.message("from others", b.clock.now() + 25 * SECOND));
     await b.clock.advance(60 * SECOND);
     expect(b.eventsOf(id).map(({ type }) => type)).toEqual(["propagated", "error"]);
-    expect(b.eventsOf(id).at(-1)).toMatchObject({ error: ERROR_NOT_CONFIRMED });
+    expect(b.eventsOf(id).at(-1)).toMatchObject({ ...NOT_CONFIRMED });
     expect([...b.received()].sort()).toEqual(["from others", "live"]);
   });
 
@@ -527,7 +537,12 @@ describe("send", () => {
     await b.clock.advance(5 * SECOND);
     expect(b.outcome(fits)).toEqual(["propagated", "sent"]);
     expect(b.eventsOf(tooLarge)).toEqual([
-      { type: "error", requestId: tooLarge, error: "Message size exceeded maximum of 1048576 bytes" },
+      {
+        type: "error",
+        requestId: tooLarge,
+        kind: "too-large",
+        error: "Message size exceeded maximum of 1048576 bytes",
+      },
     ]);
   });
 
@@ -603,7 +618,7 @@ describe("send", () => {
     b.nodes.connect(node);
     const id = await b.send();
     await b.clock.advance(62 * SECOND);
-    expect(b.eventsOf(id)).toEqual([{ type: "error", requestId: id, error: ERROR_NOT_SENT }]);
+    expect(b.eventsOf(id)).toEqual([{ type: "error", requestId: id, ...NOT_SENT }]);
   });
 
   test("A04 a store that never has it: propagated, then the error", async () => {
@@ -615,7 +630,7 @@ describe("send", () => {
     await b.clock.advance(59 * SECOND);
     expect(b.outcome(id)).toEqual(["propagated"]);
     await b.clock.advance(SECOND);
-    expect(b.eventsOf(id).at(-1)).toEqual({ type: "error", requestId: id, error: ERROR_NOT_CONFIRMED });
+    expect(b.eventsOf(id).at(-1)).toEqual({ type: "error", requestId: id, ...NOT_CONFIRMED });
     expect(b.network.pushes).toHaveLength(1);
   });
 
@@ -728,7 +743,7 @@ describe("send", () => {
   test("M17 the 1001st queued task is refused", async () => {
     const b = await bench();
     await Promise.all(Array.from({ length: LIMITS.messaging.queuedTasks }, () => b.send()));
-    await expect(b.send()).rejects.toThrow(ERROR_QUEUE_FULL);
+    await expect(b.send()).rejects.toThrow(QUEUE_FULL.error);
   });
 
   test("the same idempotency key sends nothing new and tells the outcome again", async () => {

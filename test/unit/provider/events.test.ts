@@ -65,8 +65,13 @@ describe("events", () => {
     await manager.log(KEY, { type: RECEIVED, message: Uint8Array.of(7), messageId: "m", senderId: "peer" });
     await manager.log(KEY, { type: "reliable:message:sent", requestId: "r" });
     await manager.log(KEY, { type: "reliable:message:delivered", requestId: "r" });
-    await manager.log(KEY, { type: "reliable:message:send-error", requestId: "r", error: "why" });
-    await manager.log(KEY, { type: "reliable:message:delivery-error", requestId: "r", error: "why" });
+    await manager.log(KEY, { type: "reliable:message:send-error", requestId: "r", kind: "too-large", error: "why" });
+    await manager.log(KEY, {
+      type: "reliable:message:delivery-error",
+      requestId: "r",
+      kind: "unacknowledged",
+      error: "why",
+    });
     await manager.log(KEY, { type: "reliable:message:lost", messageId: "m", senderId: "peer", reason: "why" });
     manager.tell(KEY, { type: "progress", direction: "out", id: "r", done: 1, total: 3 });
     manager.tell(KEY, { type: "status", status: { state: "open", health: "UNHEALTHY", pending: 2 } });
@@ -76,12 +81,33 @@ describe("events", () => {
       [RECEIVED, { ...logged(1), message: Uint8Array.of(7), messageId: "m", senderId: "peer" }],
       ["reliable:message:sent", { ...logged(2), requestId: "r" }],
       ["reliable:message:delivered", { ...logged(3), requestId: "r" }],
-      ["reliable:message:send-error", { ...logged(4), requestId: "r", error: "why", code: ErrorCode.Internal }],
-      ["reliable:message:delivery-error", { ...logged(5), requestId: "r", error: "why", code: ErrorCode.Internal }],
+      ["reliable:message:send-error", { ...logged(4), requestId: "r", error: "why", code: ErrorCode.PayloadTooLarge }],
+      ["reliable:message:delivery-error", { ...logged(5), requestId: "r", error: "why", code: ErrorCode.Disconnected }],
       ["reliable:message:lost", { ...logged(6), messageId: "m", senderId: "peer", reason: "why" }],
       ["progress", { direction: "out", id: "r", done: 1, total: 3 }],
       ["status", { state: "open", health: "UNHEALTHY", pending: 2 }],
     ]);
+  });
+
+  test.each([
+    ["unreachable", ErrorCode.Disconnected],
+    ["unacknowledged", ErrorCode.Disconnected],
+    ["too-large", ErrorCode.PayloadTooLarge],
+    ["refused", ErrorCode.Unsupported],
+    ["queue-full", ErrorCode.LimitExceeded],
+    ["rate-limit", ErrorCode.LimitExceeded],
+    ["encryption", ErrorCode.KeyRequired],
+    ["not-kept", ErrorCode.NotFound],
+    ["internal", ErrorCode.Internal],
+  ] as const)("a request that failed as %s carries the code %i", async (kind, code) => {
+    const { world, channel } = await opened();
+    const { manager } = await world.worker();
+    const codes: number[] = [];
+    channel.on("reliable:message:send-error", (event) => codes.push(event.code));
+    await world.clock.advance(1);
+    await manager.log(KEY, { type: "reliable:message:send-error", requestId: "r", kind, error: "why" });
+    await world.clock.settle();
+    expect(codes).toEqual([code]);
   });
 
   test("nothing is told before somebody listens: what came before is replayed then, and says so", async () => {

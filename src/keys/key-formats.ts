@@ -22,7 +22,7 @@ export interface PastedKey {
 }
 
 export interface KeyTextError {
-  readonly kind: "empty" | "too-long" | "unknown" | "wrong-length" | "bad-jwk" | "invitation" | "backup";
+  readonly kind: "empty" | "too-long" | "unknown" | "mistyped" | "wrong-length" | "bad-jwk" | "invitation" | "backup";
   /** The format that it seems to be, where it seems to be one. */
   readonly format?: KeyFormat;
   /** How many bytes it is, where it is some. */
@@ -60,9 +60,11 @@ export function parseKey(pasted: string): Result<PastedKey, KeyTextError> {
   const digits = prefixed ? text.slice(2) : text;
   const hex = fromHex(digits);
   if (hex !== undefined && (prefixed || looksHexadecimal(digits))) return ofLength("hex", hex);
-  if (prefixed || looksHexadecimal(digits)) {
+  // One key in two thousand begins with 0x or 0X in base64.
+  const inBase64 = prefixed && !looksHexadecimal(digits) && keyBytes(text) !== undefined;
+  if (!inBase64 && (prefixed || looksHexadecimal(digits))) {
     return err({
-      kind: "wrong-length",
+      kind: "mistyped",
       format: "hex",
       message: "This looks like hexadecimal, but a digit is missing, too many or mistyped.",
     });
@@ -91,6 +93,12 @@ export function formatKey(key: Uint8Array, format: KeyFormat): string {
 }
 
 const TOO_LONG: KeyTextError = { kind: "too-long", message: "This is too long to be a key." };
+
+/** The key that the text is in either base64, if it is one. */
+function keyBytes(text: string): Bytes | undefined {
+  const bytes = fromBase64(text, "base64") ?? fromBase64(text, "base64url");
+  return bytes?.length === KEY_BYTES ? bytes : undefined;
+}
 
 /** Digits alone. That a key in base64 has no other character does not happen: one in 10^20. */
 function looksHexadecimal(text: string): boolean {

@@ -67,7 +67,17 @@ export interface KeyUse extends ChannelKey {
 }
 
 export interface KeyError {
-  readonly kind: "not-found" | "locked" | "damaged" | "bad-name" | "bad-key" | "full" | "consent-needed" | "in-use";
+  readonly kind:
+    | "not-found"
+    | "locked"
+    | "damaged"
+    | "no-name"
+    | "name-too-long"
+    | "bad-key"
+    | "too-many-keys"
+    | "too-many-sites"
+    | "consent-needed"
+    | "in-use";
   readonly message: string;
   /** With `consent-needed`: whose key it is. */
   readonly owner?: string;
@@ -171,7 +181,7 @@ export class KeyStore {
       return err({ kind: "consent-needed", message, owner });
     }
     if (stored.origins.length >= LIMITS.keys.originsPerKey) {
-      return failed("full", `A key serves ${LIMITS.keys.originsPerKey} sites at most.`);
+      return failed("too-many-sites", `A key serves ${LIMITS.keys.originsPerKey} sites at most.`);
     }
     const handle = this.#newId();
     const entry = { origin, handle, since: this.#parts.clock.now() };
@@ -263,7 +273,8 @@ export class KeyStore {
       // Two imports of one key at once are one key.
       const known = this.find(key);
       if (known) return ok(known);
-      if (this.#table.size >= LIMITS.keys.keys) return failed("full", `There are ${LIMITS.keys.keys} keys at most.`);
+      if (this.#table.size >= LIMITS.keys.keys)
+        return failed("too-many-keys", `There are ${LIMITS.keys.keys} keys at most.`);
       const sealed = this.#parts.dataKeys.seal(key, associatedData(id));
       if (!sealed.ok) return LOCKED;
       const createdAt = this.#parts.clock.now();
@@ -315,7 +326,7 @@ const associatedData = (id: StoredKeyId): Bytes => utf8(JSON.stringify([TABLE, i
 function nameOf(name: string): Result<string, KeyError> {
   const given = name.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "").trim();
   const { nameChars } = LIMITS.keys;
-  if (given.length === 0) return failed("bad-name", "A key needs a name.");
-  if ([...given].length > nameChars) return failed("bad-name", `A name has ${nameChars} characters at most.`);
+  if (given.length === 0) return failed("no-name", "A key needs a name.");
+  if ([...given].length > nameChars) return failed("name-too-long", `A name has ${nameChars} characters at most.`);
   return ok(given);
 }

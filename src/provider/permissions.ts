@@ -13,8 +13,7 @@
 import type { Storage } from "../channel/ports.ts";
 import type { EncryptionMode, Profile } from "../channel/types.ts";
 import type { Clock } from "../common/clock.ts";
-import type { Result } from "../common/result.ts";
-import { err, ok } from "../common/result.ts";
+import { ok } from "../common/result.ts";
 import type { Journal } from "../common/table.ts";
 import { Table } from "../common/table.ts";
 import type { Transactor } from "../common/transactor.ts";
@@ -29,6 +28,7 @@ import type { PromptRow, SiteGrant, SiteRow } from "./permission-rows.ts";
 import { readPrompts, readSites } from "./permission-rows.ts";
 import type { Grant, Scope } from "./provider-api.ts";
 import { ErrorCode } from "./provider-api.ts";
+import { type Carried, refused } from "./refusals.ts";
 
 export const ALL_SCOPES: readonly Scope[] = ["channel:create", "channel:send", "channel:receive"];
 
@@ -197,14 +197,14 @@ export class Permissions {
   }
 
   /**
-   * The person's answer, with the key where the prompt asks for one. An error in words if the prompt is no longer open,
-   * or if something is the matter with the key; the prompt then stays.
+   * The person's answer, with the key where the prompt asks for one. Refused if the prompt is no longer open, or if
+   * something is the matter with the key; the prompt then stays.
    */
-  async answer(promptId: string, decision: PromptDecision, key?: UiKeyChoice): Promise<Result<void>> {
+  async answer(promptId: string, decision: PromptDecision, key?: UiKeyChoice): Promise<Carried<void>> {
     if (!this.#prompts.has(promptId)) return NO_LONGER_OPEN;
     if (decision === "reject" || decision === "block") return this.#refuse(promptId, decision);
-    if (this.#parts.vault.locked) return err("The extension is locked: unlock it first.");
-    if (this.#answering.has(promptId)) return err("This request is being answered.");
+    if (this.#parts.vault.locked) return refused("vault-locked", "The extension is locked: unlock it first.");
+    if (this.#answering.has(promptId)) return refused("prompt-busy", "This request is being answered.");
     this.#answering.add(promptId);
     try {
       return await this.#allow(promptId, decision, key);
@@ -213,7 +213,7 @@ export class Permissions {
     }
   }
 
-  async #refuse(promptId: string, decision: "reject" | "block"): Promise<Result<void>> {
+  async #refuse(promptId: string, decision: "reject" | "block"): Promise<Carried<void>> {
     const { transactor, results } = this.#parts;
     const prompt = await transactor.run(() => {
       const open = this.#prompts.get(promptId);
@@ -226,12 +226,12 @@ export class Permissions {
     return this.#answered(prompt, userRejected());
   }
 
-  async #allow(promptId: string, decision: "always" | "once", key: UiKeyChoice | undefined): Promise<Result<void>> {
+  async #allow(promptId: string, decision: "always" | "once", key: UiKeyChoice | undefined): Promise<Carried<void>> {
     const { transactor, results, keys } = this.#parts;
     const chosen =
       key && this.#prompts.get(promptId)?.keyChoice !== undefined ? await carryOut(keys, key) : ok(undefined);
     if (!chosen.ok) return chosen;
-    const allowed = await transactor.run((): Result<PromptRow | undefined> => {
+    const allowed = await transactor.run((): Carried<PromptRow | undefined> => {
       // Read again: calls may have joined, and the page may have gone, while the key was made.
       const open = this.#prompts.get(promptId);
       if (!open) return ok(undefined);
@@ -254,7 +254,7 @@ export class Permissions {
     this.#sites.put(origin, decided(this.#site(origin), this.#grant(origin), prompt, decision, now, this.#parts));
   }
 
-  async #answered(prompt: PromptRow | undefined, outcome: Outcome<Allowed>): Promise<Result<void>> {
+  async #answered(prompt: PromptRow | undefined, outcome: Outcome<Allowed>): Promise<Carried<void>> {
     if (!prompt) return NO_LONGER_OPEN;
     settle(this.#waiters, prompt.id, outcome);
     this.#changed(prompt.origin);
@@ -405,7 +405,7 @@ export class Permissions {
   }
 }
 
-const NO_LONGER_OPEN = err("This request is no longer open: the site has to ask again.");
+const NO_LONGER_OPEN = refused("prompt-gone", "This request is no longer open: the site has to ask again.");
 
 type Waiters = Map<string, Map<string, Set<Waiter>>>;
 

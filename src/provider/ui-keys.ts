@@ -1,8 +1,8 @@
 /**
  * Carries out what a person asks of keys, the vault, channels, invitations and backups. Every command may fail, and then
- * says in words why; what was not done then left nothing behind but, perhaps, a key that nothing uses.
+ * says why; what was not done then left nothing behind but, perhaps, a key that nothing uses.
  */
-import type { ChannelKey, ChannelManagerApi, ChannelParams, ChannelSummary } from "../channel/types.ts";
+import type { ChannelError, ChannelKey, ChannelManagerApi, ChannelParams, ChannelSummary } from "../channel/types.ts";
 import type { Clock } from "../common/clock.ts";
 import { err, ok, type Result } from "../common/result.ts";
 import type { Transactor } from "../common/transactor.ts";
@@ -15,10 +15,20 @@ import { type DeriveKey, type PasswordKdf, pbkdf2 } from "../keys/password-seal.
 import { qrCode } from "../keys/qr.ts";
 import type { Vault } from "../keys/vault.ts";
 import { LIMITS } from "../limits.ts";
-import type { UiKeyCommands, UiKeyCommandValue, UiVaultSnapshot } from "../ui/background-api.ts";
+import type { UiKeyCommands, UiKeyCommandValue, UiRefusal, UiVaultSnapshot } from "../ui/background-api.ts";
 import { carryOut } from "./key-choice.ts";
 import type { Permissions } from "./permissions.ts";
 import { isSiteOrigin } from "./principal.ts";
+import {
+  backupRefusal,
+  type Carried,
+  channelRefusal,
+  invitationRefusal,
+  keyRefusal,
+  refused,
+  textRefusal,
+  vaultRefusal,
+} from "./refusals.ts";
 import type { KeyCommand } from "./ui-command-schema.ts";
 
 const MINUTE_MS = 60_000;
@@ -43,14 +53,13 @@ export interface UiKeysParts {
 }
 
 type Handlers = {
-  readonly [K in keyof UiKeyCommands]: (command: UiKeyCommands[K]["params"]) => Promise<Result<UiKeyCommandValue<K>>>;
+  readonly [K in keyof UiKeyCommands]: (command: UiKeyCommands[K]["params"]) => Promise<Carried<UiKeyCommandValue<K>>>;
 };
 
-/** The words of a failure of a layer below. */
-const words = <T>(result: Result<T, { readonly message: string }>): Result<T> =>
-  result.ok ? result : err(result.error.message);
-const done = (result: Result<unknown, { readonly message: string }>): Result<undefined> =>
-  result.ok ? ok(undefined) : err(result.error.message);
+/** What is answered where there is nothing to answer with. */
+function done<E>(result: Result<unknown, E>, refusal: (error: E) => UiRefusal): Carried<undefined> {
+  return result.ok ? ok(undefined) : err(refusal(result.error));
+}
 
 /** What can be asked for whatever state the vault is in: it has words of its own. */
 const ALWAYS: ReadonlySet<KeyCommand["type"]> = new Set(["welcome", "setPassword", "unlock", "lock", "setAutoLock"]);
@@ -60,49 +69,51 @@ export class UiKeys {
   readonly #handlers: Handlers = {
     welcome: (command) => this.#welcome(command),
     setPassword: (command) => this.#setPassword(command),
-    unlock: async ({ password }) => done(await this.#parts.vault.unlock(password)),
+    unlock: async ({ password }) => done(await this.#parts.vault.unlock(password), vaultRefusal),
     lock: async () => {
-      if (!this.#parts.vault.hasPassword)
-        return err("Set a password first: without one there is nothing to unlock with.");
+      if (!this.#parts.vault.hasPassword) {
+        return refused("vault-no-password", "Set a password first: without one there is nothing to unlock with.");
+      }
       await this.#parts.vault.lock();
       return ok(undefined);
     },
     setAutoLock: async ({ minutes }) =>
-      done(await this.#parts.vault.setAutoLock(minutes === null ? null : minutes * MINUTE_MS)),
+      done(await this.#parts.vault.setAutoLock(minutes === null ? null : minutes * MINUTE_MS), vaultRefusal),
     makeKey: async ({ name }) => {
       const made = await this.#parts.keys.make(name);
-      return made.ok ? ok({ keyId: made.value.id }) : words(made);
+      return made.ok ? ok({ keyId: made.value.id }) : err(keyRefusal(made.error));
     },
     inspectKeyText: async ({ text }) => this.#inspect(text),
     importKey: async ({ text, name }) => {
       const chosen = await carryOut(this.#parts.keys, { kind: "import", text, name });
       return chosen.ok ? ok({ keyId: chosen.value.keyId }) : chosen;
     },
-    renameKey: async ({ keyId, name }) => done(await this.#parts.keys.rename(keyId, name)),
+    renameKey: async ({ keyId, name }) => done(await this.#parts.keys.rename(keyId, name), keyRefusal),
     exportKey: async ({ keyId, format }) => {
       const text = this.#parts.keys.export(keyId, format);
-      return text.ok ? ok({ text: text.value }) : words(text);
+      return text.ok ? ok({ text: text.value }) : err(keyRefusal(text.error));
     },
     deleteKey: async ({ keyId }) => {
       const deleted = await this.#parts.keys.delete(keyId, "breaks-channels");
       // Deleted already: what the person wanted.
-      return deleted.ok || deleted.error.kind === "not-found" ? ok(undefined) : words(deleted);
+      return deleted.ok || deleted.error.kind === "not-found" ? ok(undefined) : err(keyRefusal(deleted.error));
     },
     createChannel: (command) => this.#createChannel(command),
     renameChannel: async ({ channel, label }) => {
       const problem = labelProblem(label);
-      return problem === undefined ? done(await this.#parts.manager.rename(channel, label.trim())) : err(problem);
+      return problem ?? done(await this.#parts.manager.rename(channel, label.trim()), channelRefusal);
     },
     changeChannelKey: (command) => this.#changeChannelKey(command),
     deleteChannel: async ({ channel }) => {
       const deleted = await this.#parts.manager.deleteChannel(channel);
-      return deleted.ok || deleted.error.kind === "unknown-channel" ? ok(undefined) : done(deleted);
+      return deleted.ok || deleted.error.kind === "unknown-channel" ? ok(undefined) : done(deleted, channelRefusal);
     },
     createInvitation: async ({ channel }) => this.#createInvitation(channel),
     acceptInvitation: (command) => this.#acceptInvitation(command),
     retryRequest: async ({ channel, requestId }) => {
       const open = this.#parts.manager.channel(channel);
-      return open ? done(await open.retry(requestId)) : err("The channel is not open: only an open channel sends.");
+      if (!open) return refused("channel-closed", "The channel is not open: only an open channel sends.");
+      return done(await open.retry(requestId), retryRefusal);
     },
     exportBackup: (command) => this.#exportBackup(command),
     importBackup: (command) => this.#importBackup(command),
@@ -143,46 +154,49 @@ export class UiKeys {
   }
 
   /** What a person does moves the time at which the vault locks. */
-  async run<C extends KeyCommand>(command: C): Promise<Result<UiKeyCommandValue<C["type"]>>>;
-  async run(command: KeyCommand): Promise<Result<unknown>> {
+  async run<C extends KeyCommand>(command: C): Promise<Carried<UiKeyCommandValue<C["type"]>>>;
+  async run(command: KeyCommand): Promise<Carried<unknown>> {
     const { vault } = this.#parts;
     await vault.touch();
     if (!ALWAYS.has(command.type) && vault.locked) {
-      return err(
-        vault.state === "damaged"
-          ? "What is stored of the vault cannot be read. Nothing was deleted."
-          : "The extension is locked: unlock it first.",
-      );
+      return vault.state === "damaged"
+        ? refused("vault-damaged", "What is stored of the vault cannot be read. Nothing was deleted.")
+        : refused("vault-locked", "The extension is locked: unlock it first.");
     }
     return this.#handle(command);
   }
 
   #handle<K extends keyof UiKeyCommands>(
     command: { readonly type: K } & UiKeyCommands[K]["params"],
-  ): Promise<Result<unknown>> {
+  ): Promise<Carried<unknown>> {
     return this.#handlers[command.type](command);
   }
 
-  async #welcome({ password }: UiKeyCommands["welcome"]["params"]): Promise<Result<undefined>> {
+  async #welcome({ password }: UiKeyCommands["welcome"]["params"]): Promise<Carried<undefined>> {
     if (password !== null) {
       const set = await this.#parts.vault.setPassword(password);
-      if (!set.ok) return words(set);
+      if (!set.ok) return err(vaultRefusal(set.error));
     }
     await this.#parts.settings.set({ [WELCOMED]: true });
     this.#welcomed = true;
     return ok(undefined);
   }
 
-  async #setPassword({ current, password }: UiKeyCommands["setPassword"]["params"]): Promise<Result<undefined>> {
+  async #setPassword({ current, password }: UiKeyCommands["setPassword"]["params"]): Promise<Carried<undefined>> {
     const { vault } = this.#parts;
-    if (!vault.hasPassword) return password === null ? ok(undefined) : done(await vault.setPassword(password));
-    if (current === undefined) return err("A password is set: the current one is needed to change it.");
+    if (!vault.hasPassword) {
+      return password === null ? ok(undefined) : done(await vault.setPassword(password), vaultRefusal);
+    }
+    if (current === undefined) {
+      return refused("vault-has-password", "A password is set: the current one is needed to change it.");
+    }
     return done(
       password === null ? await vault.removePassword(current) : await vault.changePassword(current, password),
+      vaultRefusal,
     );
   }
 
-  #inspect(text: string): Result<UiKeyCommandValue<"inspectKeyText">> {
+  #inspect(text: string): Carried<UiKeyCommandValue<"inspectKeyText">> {
     const key = parseKey(text);
     if (key.ok) {
       const known = this.#parts.keys.find(key.value.key)?.name;
@@ -190,19 +204,20 @@ export class UiKeys {
       return ok({ kind: "key", format: key.value.format, fingerprint, ...(known === undefined ? {} : { known }) });
     }
     if (key.error.kind === "backup") return ok({ kind: "backup" });
-    if (key.error.kind !== "invitation") return words(key);
+    if (key.error.kind !== "invitation") return err(textRefusal(key.error));
     const invitation = readInvitation(text);
-    if (!invitation.ok) return words(invitation);
+    if (!invitation.ok) return err(invitationRefusal(invitation.error));
     const { channelId, contentTopic, name } = invitation.value;
     const fingerprint = fingerprintOf(invitation.value.key);
     return ok({ kind: "invitation", channelId, contentTopic, fingerprint, ...(name === undefined ? {} : { name }) });
   }
 
-  async #createChannel(command: UiKeyCommands["createChannel"]["params"]): Promise<Result<undefined>> {
+  async #createChannel(command: UiKeyCommands["createChannel"]["params"]): Promise<Carried<undefined>> {
     const { origin, channelId, contentTopic, key } = command;
     if (!isSiteOrigin(origin)) return NO_SITE;
     const known = this.#summary({ origin, channelId });
-    if (known && known.status.state !== "closed") return err("The site has a channel of this name already.");
+    if (known && known.status.state !== "closed")
+      return refused("channel-already-exists", "The site has a channel of this name already.");
     // A closed one is opened again as it was made, with everything it had.
     if (known) return this.#open({ ...known, contentTopic });
     const params = { origin, channelId, contentTopic };
@@ -211,41 +226,42 @@ export class UiKeys {
     return keyId.ok ? this.#open({ ...params, encryption: "key", keyId: keyId.value }) : keyId;
   }
 
-  async #changeChannelKey({ channel, key }: UiKeyCommands["changeChannelKey"]["params"]): Promise<Result<undefined>> {
+  async #changeChannelKey({ channel, key }: UiKeyCommands["changeChannelKey"]["params"]): Promise<Carried<undefined>> {
     const summary = this.#summary(channel);
     if (!summary) return NO_CHANNEL;
-    if (summary.encryption !== "key")
-      return err("The channel is not encrypted, and a channel stays what it was made as.");
+    if (summary.encryption !== "key") {
+      return refused("not-encrypted", "The channel is not encrypted, and a channel stays what it was made as.");
+    }
     const keyId = await this.#chosen(key, channel.origin);
     if (!keyId.ok) return keyId;
     if (keyId.value === summary.keyId) return ok(undefined);
-    return done(await this.#parts.manager.changeKey(channel, keyId.value));
+    return done(await this.#parts.manager.changeKey(channel, keyId.value), channelRefusal);
   }
 
-  #createInvitation(channel: ChannelKey): Result<UiKeyCommandValue<"createInvitation">> {
+  #createInvitation(channel: ChannelKey): Carried<UiKeyCommandValue<"createInvitation">> {
     const summary = this.#summary(channel);
     if (!summary) return NO_CHANNEL;
     const { channelId, contentTopic, profile, placement, label, keyId } = summary;
-    if (keyId === undefined) return err("Only an encrypted channel has a key to share.");
+    if (keyId === undefined) return refused("no-key-to-share", "Only an encrypted channel has a key to share.");
     const key = this.#parts.keys.bytes(keyId);
-    if (!key.ok) return words(key);
+    if (!key.ok) return err(keyRefusal(key.error));
     const named = label === channelId ? {} : { name: label };
     const text = writeInvitation({ key: key.value, channelId, contentTopic, profile, placement, ...named });
     const qr = qrCode(text);
-    return qr.ok ? ok({ text, qr: qr.value.modules }) : qr;
+    return qr.ok ? ok({ text, qr: qr.value.modules }) : refused("qr-too-long", qr.error);
   }
 
-  async #acceptInvitation(command: UiKeyCommands["acceptInvitation"]["params"]): Promise<Result<undefined>> {
+  async #acceptInvitation(command: UiKeyCommands["acceptInvitation"]["params"]): Promise<Carried<undefined>> {
     const { text, origin, allowNewSite = false } = command;
     const invitation = readInvitation(text);
-    if (!invitation.ok) return words(invitation);
+    if (!invitation.ok) return err(invitationRefusal(invitation.error));
     if (!isSiteOrigin(origin)) return NO_SITE;
     const { key, channelId, contentTopic, profile, placement, name } = invitation.value;
     const existing = this.#summary({ origin, channelId });
     if (existing) return this.#isThere(existing, invitation.value);
     const { keys } = this.#parts;
     const imported = await keys.import(keyName(name ?? channelId), key, "invitation");
-    if (!imported.ok) return words(imported);
+    if (!imported.ok) return err(keyRefusal(imported.error));
     const keyId = imported.value.key.id;
     const bound = await this.#bind(keyId, origin, allowNewSite);
     if (!bound.ok) return bound;
@@ -254,18 +270,21 @@ export class UiKeys {
   }
 
   /** Nothing is to be done if it is the same channel. Its key is not for an invitation to change: anybody can write one. */
-  #isThere(existing: ChannelSummary, { key, contentTopic, profile }: Invitation): Result<undefined> {
+  #isThere(existing: ChannelSummary, { key, contentTopic, profile }: Invitation): Carried<undefined> {
     const { channelId, keyId } = existing;
     const same =
       existing.encryption === "key" && existing.contentTopic === contentTopic && existing.profile === profile;
-    if (!same) return err(`The site has another channel named ${channelId}.`);
+    if (!same) return refused("other-channel", `The site has another channel named ${channelId}.`);
     if (keyId !== undefined && this.#parts.keys.find(key)?.id === keyId) return ok(undefined);
-    return err(`The site has the channel ${channelId} with another key: import the new key, and change the channel's.`);
+    return refused(
+      "other-key",
+      `The site has the channel ${channelId} with another key: import the new key, and change the channel's.`,
+    );
   }
 
   async #exportBackup({
     passphrase,
-  }: UiKeyCommands["exportBackup"]["params"]): Promise<Result<UiKeyCommandValue<"exportBackup">>> {
+  }: UiKeyCommands["exportBackup"]["params"]): Promise<Carried<UiKeyCommandValue<"exportBackup">>> {
     const { keys, manager, clock } = this.#parts;
     const kept = keys.list().flatMap(({ id, name }) => {
       const key = keys.bytes(id);
@@ -288,20 +307,20 @@ export class UiKeys {
       };
     });
     const written = await writeBackup({ createdAt: clock.now(), keys: kept, channels }, passphrase, this.#parts);
-    return written.ok ? ok({ text: written.value }) : words(written);
+    return written.ok ? ok({ text: written.value }) : err(backupRefusal(written.error));
   }
 
   async #importBackup({
     text,
     passphrase,
-  }: UiKeyCommands["importBackup"]["params"]): Promise<Result<UiKeyCommandValue<"importBackup">>> {
+  }: UiKeyCommands["importBackup"]["params"]): Promise<Carried<UiKeyCommandValue<"importBackup">>> {
     const backup = await readBackup(text, passphrase, this.#parts);
-    if (!backup.ok) return words(backup);
+    if (!backup.ok) return err(backupRefusal(backup.error));
     const restored = new Map<string, StoredKeyId>();
     let keys = 0;
     for (const { id, name, key } of backup.value.keys) {
       const imported = await this.#parts.keys.import(keyName(name), key, "backup");
-      if (!imported.ok) return words(imported);
+      if (!imported.ok) return err(keyRefusal(imported.error));
       restored.set(id, imported.value.key.id);
       if (!imported.value.known) keys++;
     }
@@ -337,24 +356,24 @@ export class UiKeys {
    * Makes a channel ready: open where the site may use it, and otherwise closed, so that nothing comes in for a site that
    * nobody allowed. The site opens it with its own `createReliableChannel`, is asked for no key, and may name the sender id.
    */
-  async #open(params: ChannelParams): Promise<Result<undefined>> {
+  async #open(params: ChannelParams): Promise<Carried<undefined>> {
     const { manager, permissions } = this.#parts;
     const { origin, channelId } = params;
     const created = await manager.createReliableChannel({ ...params, prepared: true });
-    if (!created.ok || permissions.grants(origin).length > 0) return done(created);
-    return done(await manager.closeChannel({ origin, channelId }, "user"));
+    if (!created.ok || permissions.grants(origin).length > 0) return done(created, channelRefusal);
+    return done(await manager.closeChannel({ origin, channelId }, "user"), channelRefusal);
   }
 
-  async #chosen(choice: Parameters<typeof carryOut>[1], origin: string): Promise<Result<StoredKeyId>> {
+  async #chosen(choice: Parameters<typeof carryOut>[1], origin: string): Promise<Carried<StoredKeyId>> {
     const chosen = await carryOut(this.#parts.keys, choice);
     if (!chosen.ok) return chosen;
     const bound = await this.#parts.transactor.run(() => chosen.value.bind(origin));
     return bound.ok ? ok(chosen.value.keyId) : bound;
   }
 
-  async #bind(keyId: StoredKeyId, origin: string, consent: boolean): Promise<Result<undefined>> {
+  async #bind(keyId: StoredKeyId, origin: string, consent: boolean): Promise<Carried<undefined>> {
     const { transactor, keys } = this.#parts;
-    return done(await transactor.run(() => keys.bind(keyId, origin, consent ? "given" : "none")));
+    return done(await transactor.run(() => keys.bind(keyId, origin, consent ? "given" : "none")), keyRefusal);
   }
 
   #summary({ origin, channelId }: ChannelKey): ChannelSummary | undefined {
@@ -362,8 +381,8 @@ export class UiKeys {
   }
 }
 
-const NO_CHANNEL = err("There is no such channel.");
-const NO_SITE = err("A site's address is https:// and its name, without a path.");
+const NO_CHANNEL = refused("channel-unknown-channel", "There is no such channel.");
+const NO_SITE = refused("no-site", "A site's address is https:// and its name, without a path.");
 
 /** What others called it is no reason to refuse their key. */
 function keyName(given: string): string {
@@ -372,8 +391,14 @@ function keyName(given: string): string {
   return cut === "" ? "Invitation" : cut;
 }
 
-function labelProblem(label: string): string | undefined {
+function labelProblem(label: string): Carried<undefined> | undefined {
   const { nameChars } = LIMITS.keys;
-  if (label.trim() === "") return "A channel needs a name.";
-  return [...label.trim()].length > nameChars ? `A name has ${nameChars} characters at most.` : undefined;
+  if (label.trim() === "") return refused("label-missing", "A channel needs a name.");
+  if ([...label.trim()].length <= nameChars) return undefined;
+  return refused("label-too-long", `A name has ${nameChars} characters at most.`);
+}
+
+/** The channel layer has one name for everything that makes no sense; here it is one thing. */
+function retryRefusal(error: ChannelError): UiRefusal {
+  return error.kind === "invalid" ? { kind: "not-sent-again", message: error.message } : channelRefusal(error);
 }

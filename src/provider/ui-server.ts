@@ -15,6 +15,7 @@ import { Activity } from "./activity.ts";
 import { type Badge, badgeOf } from "./badge.ts";
 import type { Permissions } from "./permissions.ts";
 import { isOwnPage } from "./principal.ts";
+import { type Carried, channelRefusal, refused } from "./refusals.ts";
 import { closeRevokedChannels } from "./revoked-channels.ts";
 import type { HeldPort } from "./runtime-port.ts";
 import { type ParsedCommand, type PlainCommand, parseCommand } from "./ui-command-schema.ts";
@@ -96,18 +97,18 @@ export class UiServer {
     this.#changed();
   }
 
-  async #run(parsed: ParsedCommand): Promise<Result<unknown>> {
+  async #run(parsed: ParsedCommand): Promise<Carried<unknown>> {
     const { keys } = this.#parts;
     try {
       if (parsed.kind === "plain") return await this.#perform(parsed.command);
       if (parsed.kind === "key") return await keys.run(parsed.command);
-      return err("The command makes no sense.");
+      return refused("internal", "The command makes no sense.");
     } catch (thrown) {
-      return err(reasonOf(thrown));
+      return refused("internal", reasonOf(thrown));
     }
   }
 
-  async #perform(command: PlainCommand): Promise<Result<void>> {
+  async #perform(command: PlainCommand): Promise<Carried<void>> {
     const { manager, permissions, network } = this.#parts;
     switch (command.type) {
       case "answerPrompt": {
@@ -127,10 +128,12 @@ export class UiServer {
       case "closeChannel": {
         const closed = await manager.closeChannel(command.channel, "user");
         // Closed already: what the person wanted.
-        return closed.ok || closed.error.kind === "unknown-channel" ? ok(undefined) : err(closed.error.message);
+        return closed.ok || closed.error.kind === "unknown-channel" ? ok(undefined) : err(channelRefusal(closed.error));
       }
-      case "setNetwork":
-        return network.setConfig(command.config);
+      case "setNetwork": {
+        const set = await network.setConfig(command.config);
+        return set.ok ? set : refused("bad-network", set.error);
+      }
     }
   }
 

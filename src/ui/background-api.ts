@@ -4,6 +4,7 @@
  */
 import type { ConnectionStatus } from "../channel/ports.ts";
 import type {
+  ChannelErrorKind,
   ChannelKey,
   ChannelSummary,
   EncryptionMode,
@@ -12,6 +13,11 @@ import type {
   RequestInfo,
   RequestState,
 } from "../channel/types.ts";
+import type { BackupError } from "../keys/backup.ts";
+import type { InvitationError } from "../keys/invitation.ts";
+import type { KeyTextError } from "../keys/key-formats.ts";
+import type { KeyError } from "../keys/key-store.ts";
+import type { VaultError } from "../keys/vault.ts";
 import type { NetworkConfig } from "../messaging/network-config.ts";
 
 export const UI_PORT = "ui";
@@ -78,10 +84,41 @@ export interface UiCommandFrame {
   readonly command: UiCommand;
 }
 
+/** What a command came to grief over: the failures of the layers below by their own names, and those of the commands. */
+export type UiRefusalKind =
+  | `key-${KeyError["kind"]}`
+  | `text-${KeyTextError["kind"]}`
+  | `vault-${VaultError["kind"]}`
+  | `backup-${BackupError["kind"]}`
+  | `invitation-${InvitationError["kind"]}`
+  | `channel-${ChannelErrorKind}`
+  | "no-site"
+  | "label-missing"
+  | "label-too-long"
+  | "not-encrypted"
+  | "no-key-to-share"
+  | "qr-too-long"
+  | "other-channel"
+  | "other-key"
+  | "not-sent-again"
+  | "prompt-gone"
+  | "prompt-busy"
+  | "bad-network"
+  /** Nothing that a person can do something about. */
+  | "internal";
+
+/** Why a command was refused. People read the words of its kind in their language, developers the message. */
+export interface UiRefusal {
+  readonly kind: UiRefusalKind;
+  readonly message: string;
+  /** With `text-wrong-length`: how many bytes there are. */
+  readonly bytes?: number;
+}
+
 export interface UiAnswer {
   readonly type: "answer";
   readonly id: number;
-  readonly error?: string;
+  readonly error?: UiRefusal;
   /** What the command is answered with, where `UiKeyCommands` says that there is something. */
   readonly value?: unknown;
 }
@@ -151,7 +188,7 @@ export type UiKeyChoice =
   | { readonly kind: "pick"; readonly keyId: string; readonly allowNewSite?: boolean }
   | { readonly kind: "import"; readonly text: string; readonly name: string };
 
-/** Commands and what each is answered with; a failed one is answered with `error` in words. */
+/** Commands and what each is answered with; a failed one is answered with `error`. */
 export interface UiKeyCommands {
   /** Declines (`null`) or sets the first password. */
   welcome: { readonly params: { readonly password: string | null }; readonly value: undefined };

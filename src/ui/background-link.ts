@@ -6,7 +6,7 @@
 import { type Clock, systemClock } from "../common/clock.ts";
 import { err, ok, type Result } from "../common/result.ts";
 import { LIMITS } from "../limits.ts";
-import type { UiAnswer, UiCommand, UiCommandFrame, UiCommandValue, UiSnapshot } from "./background-api.ts";
+import type { UiAnswer, UiCommand, UiCommandFrame, UiCommandValue, UiRefusal, UiSnapshot } from "./background-api.ts";
 
 /** The part of `runtime.Port` that is used. */
 export interface UiPort {
@@ -26,7 +26,7 @@ export type CommandError =
   | { readonly kind: "timeout" }
   /** The background died before it answered, and asking again could do it twice. */
   | { readonly kind: "interrupted" }
-  | { readonly kind: "refused"; readonly reason: string };
+  | { readonly kind: "refused"; readonly reason: UiRefusal };
 
 /** Commands that do something else, or fail, the second time: a second key, a password that is no longer the current one. */
 const ONCE: ReadonlySet<UiCommand["type"]> = new Set([

@@ -1,5 +1,6 @@
 import type { CommandError } from "./background-link.ts";
-import { t } from "./i18n.ts";
+import { plural, t } from "./i18n.ts";
+import { refusalWords } from "./refusal-words.ts";
 
 /** What a command did, for the person who gave it. */
 export interface NoticeText {
@@ -14,6 +15,6 @@ export function errorWords(error: CommandError): string {
     case "interrupted":
       return t("commandInterrupted");
     case "refused":
-      return t("commandFailed", error.reason);
+      return refusalWords(error.reason, { t, plural });
   }
 }

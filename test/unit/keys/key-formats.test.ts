@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { toHex } from "../../../src/common/bytes.ts";
+import { ownBytes, toHex } from "../../../src/common/bytes.ts";
 import { writeInvitation } from "../../../src/keys/invitation.ts";
 import { formatKey, KEY_FORMATS, parseKey } from "../../../src/keys/key-formats.ts";
 import { LIMITS } from "../../../src/limits.ts";
@@ -47,6 +47,16 @@ describe("a pasted key", () => {
     );
   });
 
+  test("a key whose base64 begins as hexadecimal may begin is read as what it is", () => {
+    for (const start of ["0X", "0x"]) {
+      const key = ownBytes(Buffer.from(`${start}${"P".repeat(40)}A=`, "base64"));
+      for (const format of ["base64", "base64url"] as const) {
+        expect(parseKey(formatKey(key, format))).toMatchObject({ ok: true, value: { key } });
+      }
+    }
+    expect(parseKey(`0x${"a".repeat(41)}`)).toMatchObject({ error: { kind: "mistyped" } });
+  });
+
   test("says which format and how many bytes it found where the length is wrong", () => {
     fc.assert(
       fc.property(
@@ -63,7 +73,7 @@ describe("a pasted key", () => {
       ),
     );
     expect(parseKey(HEX.slice(2))).toMatchObject({ error: { kind: "wrong-length", format: "hex", bytes: 31 } });
-    expect(parseKey(HEX.slice(1))).toMatchObject({ error: { kind: "wrong-length", format: "hex" } });
+    expect(parseKey(HEX.slice(1))).toMatchObject({ error: { kind: "mistyped", format: "hex" } });
     expect(parseKey("c2hvcnQga2V5IQ==")).toMatchObject({
       error: { kind: "wrong-length", format: "base64", bytes: 10 },
     });
@@ -74,7 +84,7 @@ describe("a pasted key", () => {
     ["words", "correct horse battery staple", "unknown"],
     ["both alphabets at once", `${BASE64.slice(0, 42)}-`, "unknown"],
     ["a key with a line break in it", `${HEX.slice(0, 32)}\n${HEX.slice(32)}`, "unknown"],
-    ["0x without digits", "0xyz", "wrong-length"],
+    ["0x without digits", "0xyz", "mistyped"],
     ["broken JSON", '{"kty":"oct"', "bad-jwk"],
     ["a JWK of another kind", '{"kty":"EC","crv":"P-256"}', "bad-jwk"],
     ["a JWK without its key", '{"kty":"oct"}', "bad-jwk"],

@@ -71,9 +71,14 @@ describe("keys", () => {
     const { id } = await make(keys);
     expect(kindOf(await keys.rename(id, " Fam\u202eily\u0000\n "))).toBe("ok");
     expect(keys.info(id)?.name).toBe("Family");
-    for (const name of ["", "  ", "\u200b", "x".repeat(LIMITS.keys.nameChars + 1)]) {
-      expect(kindOf(await keys.rename(id, name))).toBe("bad-name");
-      expect(kindOf(await keys.make(name))).toBe("bad-name");
+    for (const [name, kind] of [
+      ["", "no-name"],
+      ["  ", "no-name"],
+      ["\u200b", "no-name"],
+      ["x".repeat(LIMITS.keys.nameChars + 1), "name-too-long"],
+    ] as const) {
+      expect(kindOf(await keys.rename(id, name))).toBe(kind);
+      expect(kindOf(await keys.make(name))).toBe(kind);
     }
     expect(kindOf(await keys.rename("unknown", "x"))).toBe("not-found");
   });
@@ -81,7 +86,7 @@ describe("keys", () => {
   test("are bounded in number", async () => {
     const { keys } = await new Machine().boot();
     for (let i = 0; i < LIMITS.keys.keys; i++) await make(keys, `Key ${i}`);
-    expect(kindOf(await keys.make("One more"))).toBe("full");
+    expect(kindOf(await keys.make("One more"))).toBe("too-many-keys");
   });
 
   test("that were changed on the disk are told from those that are locked, and stay where they are", async () => {
@@ -154,7 +159,7 @@ describe("who may use a key", () => {
     const life = await new Machine().boot();
     const { id } = await make(life.keys);
     for (let i = 0; i < LIMITS.keys.originsPerKey; i++) valueIn(await bind(life, id, `https://${i}.example`, "given"));
-    expect(kindOf(await bind(life, id, SITE, "given"))).toBe("full");
+    expect(kindOf(await bind(life, id, SITE, "given"))).toBe("too-many-sites");
     expect(kindOf(await bind(life, "unknown", SITE))).toBe("not-found");
   });
 });

@@ -117,7 +117,7 @@ describe("while the vault is locked", () => {
     const [prompt] = permissions.prompts();
     expect(await permissions.answer(prompt?.id ?? "", "always")).toMatchObject({
       ok: false,
-      error: expect.stringMatching(/locked/),
+      error: { kind: "vault-locked" },
     });
     await unlock(world);
     await world.answer("always");

@@ -224,7 +224,7 @@ describe("permissions", () => {
     const { permissions } = await world.worker();
     expect(await permissions.answer("no prompt", "always")).toMatchObject({
       ok: false,
-      error: expect.stringMatching(/no longer/),
+      error: { kind: "prompt-gone", message: expect.stringMatching(/no longer/) },
     });
   });
 });

@@ -47,10 +47,10 @@ async function opened(world = new World()) {
     sent: { readonly type: K } & UiKeyCommands[K]["params"],
   ): Promise<UiKeyCommandValue<K>> => {
     const answer = await command(sent as UiCommand);
-    if (answer.error !== undefined) throw new Error(answer.error);
+    if (answer.error !== undefined) throw new Error(answer.error.message);
     return answer.value as UiKeyCommandValue<K>;
   };
-  const fails = async (sent: UiCommand): Promise<string | undefined> => (await command(sent)).error;
+  const fails = async (sent: UiCommand): Promise<string | undefined> => (await command(sent)).error?.message;
   const { manager, keys, vault } = await world.worker();
   return { world, popup, ask, fails, manager, keys, vault };
 }

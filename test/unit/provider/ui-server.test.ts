@@ -73,8 +73,8 @@ describe("the popup's server", () => {
       prompts: [],
       sites: [{}, { origin: "https://other.example", channels: 0 }],
     });
-    expect((await command({ type: "answerPrompt", id: prompt.id, decision: "always" })).error).toMatch(
-      /no longer open/,
+    expect((await command({ type: "answerPrompt", id: prompt.id, decision: "always" })).error?.kind).toBe(
+      "prompt-gone",
     );
   });
 
@@ -98,7 +98,7 @@ describe("the popup's server", () => {
 
   test("a command that makes no sense is answered, what is no command is dropped", async () => {
     const { world, popup, command } = await opened();
-    expect((await command({ type: "format" } as unknown as UiCommand)).error).toMatch(/no sense/);
+    expect((await command({ type: "format" } as unknown as UiCommand)).error?.message).toMatch(/no sense/);
     const before = popup.frames.length;
     for (const frame of [null, 7, "command", {}, { type: "command" }, { type: "command", id: "1" }])
       popup.port.postMessage(frame);
@@ -111,7 +111,10 @@ describe("the popup's server", () => {
     world.storage.beforeCommit = () => {
       throw new Error("disk full");
     };
-    expect((await command({ type: "revokeSite", origin: SITE })).error).toBe("disk full");
+    expect((await command({ type: "revokeSite", origin: SITE })).error).toEqual({
+      kind: "internal",
+      message: "disk full",
+    });
   });
 
   test.each([

@@ -173,7 +173,7 @@ export class World {
     const [prompt] = permissions.prompts();
     if (!prompt) throw new Error("no prompt is open");
     const answered = await permissions.answer(prompt.id, decision, key);
-    if (!answered.ok) throw new Error(answered.error);
+    if (!answered.ok) throw new Error(answered.error.message);
     await this.clock.settle();
   }
 

@@ -7,8 +7,14 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 export const EMPTY: Bytes = new Uint8Array(0);
 
+/** Where short texts are encoded: to have a buffer made for it costs several times as much as the encoding. */
+const scratch: Bytes = new Uint8Array(1_024);
+/** A UTF-16 unit takes at most three bytes. */
+const SHORT_CHARS = Math.floor(scratch.length / 3);
+
 export function utf8(text: string): Bytes {
-  return encoder.encode(text);
+  if (text.length > SHORT_CHARS) return encoder.encode(text);
+  return scratch.slice(0, encoder.encodeInto(text, scratch).written);
 }
 
 /** The text, or `undefined` where the bytes are not well-formed UTF-8. */
@@ -20,20 +26,20 @@ export function fromUtf8(bytes: Uint8Array): string | undefined {
   }
 }
 
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
-
+/** Lower-case hexadecimal. */
 export function toHex(bytes: Uint8Array): string {
-  let hex = "";
-  for (const byte of bytes) hex += HEX[byte];
-  return hex;
+  return bytes.toHex();
 }
 
 /** The bytes of an even-length hexadecimal string, or `undefined` where it is none. */
 export function fromHex(hex: string): Bytes | undefined {
-  if (hex.length % 2 !== 0 || !/^[0-9a-f]*$/i.test(hex)) return undefined;
-  const bytes = new Uint8Array(hex.length / 2);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16);
-  return bytes;
+  const bytes = new Uint8Array(Math.floor(hex.length / 2));
+  try {
+    bytes.setFromHex(hex);
+    return bytes;
+  } catch {
+    return undefined;
+  }
 }
 
 export function concat(...parts: readonly Uint8Array[]): Bytes {

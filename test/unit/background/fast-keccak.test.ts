@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
-import { useFastKeccak } from "../../../src/background/fast-keccak.ts";
+import { compileKeccak256, useFastKeccak } from "../../../src/background/fast-keccak.ts";
 import { toHex, utf8 } from "../../../src/common/bytes.ts";
 import { computeKeccak256With, type Keccak256, keccak256, plainKeccak256 } from "../../../src/common/keccak.ts";
 
@@ -23,13 +23,23 @@ afterEach(() => computeKeccak256With(plainKeccak256));
 
 describe("the fast keccak-256", () => {
   test("gives the digests of the plain one, however the bytes are cut", async () => {
-    await useFastKeccak();
-    expect(toHex(keccak256())).toBe(OF_NOTHING);
+    const fastKeccak256 = await compileKeccak256();
+    expect(toHex(fastKeccak256([]))).toBe(OF_NOTHING);
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ maxLength: 500 }), { maxLength: 4 }), (parts) => {
-        expect(toHex(keccak256(...parts))).toBe(toHex(plainKeccak256(parts)));
+        expect(toHex(fastKeccak256(parts))).toBe(toHex(plainKeccak256(parts)));
       }),
     );
+  });
+
+  test("gives the digests of the plain one for what fills its memory more than once", async () => {
+    const fastKeccak256 = await compileKeccak256();
+    const bytes = new Uint8Array(200_000).map((_, at) => at % 251);
+    // Its memory takes 478 blocks of 136 bytes.
+    for (const length of [65_007, 65_008, 65_009, 130_016, 200_000]) {
+      const [head, tail] = [bytes.subarray(0, 100), bytes.subarray(100, length)];
+      expect(toHex(fastKeccak256([head, tail]))).toBe(toHex(plainKeccak256([head, tail])));
+    }
   });
 
   test("gives digests that a later call does not change", async () => {

@@ -258,6 +258,8 @@ export const LIMITS = {
   },
   /** The event log of a channel: beyond either, intake pauses. */
   eventLog: { events: 10_000, bytes: 64 * MIB },
+  /** Messages that wait for the cipher of their channel, and their bytes: beyond either, catching up on the topic pauses. */
+  parked: { messages: 10_000, bytes: 32 * MIB },
   /** Hashes of messages that meant nothing, remembered per channel so that each is counted once. */
   diagnosticHashes: 1_024,
   /** Popup and prompt. */

@@ -17,7 +17,7 @@ export class Diagnostics {
     unreadable: 0,
     otherChannel: 0,
   };
-  readonly #hashes = new Set<MessageHash>();
+  readonly #hashes = new Map<MessageHash, Unread | "read">();
 
   get counts(): ChannelDiagnostics {
     return { ...this.#counts };
@@ -25,11 +25,22 @@ export class Diagnostics {
 
   count(unread: Unread, messageHash: MessageHash): void {
     if (this.#hashes.has(messageHash)) return;
-    this.#hashes.add(messageHash);
-    for (const oldest of this.#hashes) {
+    this.#remember(messageHash, unread);
+    this.#counts[unread]++;
+  }
+
+  /** Another channel of the topic reads it, which may turn out before it is counted here or after it. */
+  readElsewhere(messageHash: MessageHash): void {
+    const counted = this.#hashes.get(messageHash);
+    if (counted !== undefined && counted !== "read") this.#counts[counted]--;
+    this.#remember(messageHash, "read");
+  }
+
+  #remember(messageHash: MessageHash, what: Unread | "read"): void {
+    this.#hashes.set(messageHash, what);
+    for (const oldest of this.#hashes.keys()) {
       if (this.#hashes.size <= LIMITS.diagnosticHashes) break;
       this.#hashes.delete(oldest);
     }
-    this.#counts[unread]++;
   }
 }

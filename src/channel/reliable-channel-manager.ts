@@ -15,11 +15,19 @@ import { type RateLimitConfig, RateLimitManager, UNLIMITED } from "../rate-limit
 import { Participant, type SdsConfig } from "../sds/participant.ts";
 import { openSdsTables, SDS_TABLES } from "../sds/tables.ts";
 import { openReassemblerTables, REASSEMBLER_TABLES, Reassembler } from "../segmentation/reassembler.ts";
+import type { Unread } from "./diagnostics.ts";
 import { mismatch, parameterProblem } from "./parameters.ts";
-import type { MessagingClient, MessagingEvent, Storage } from "./ports.ts";
+import type { MessageHash, MessagingClient, MessagingEvent, Storage } from "./ports.ts";
 import { wireOf } from "./profiles.ts";
 import { type CloseReason, ReliableChannel } from "./reliable-channel.ts";
-import { CHANNEL_TABLES, type ChannelKeyIds, channelScope, EVENTS_TABLE, ONLY_ROW, openChannelTables } from "./rows.ts";
+import {
+  CHANNEL_COLD_TABLES,
+  CHANNEL_TABLES,
+  type ChannelKeyIds,
+  channelScope,
+  ONLY_ROW,
+  openChannelTables,
+} from "./rows.ts";
 import { type Chance, nameOf, Shell, systemChance } from "./shell.ts";
 import type {
   ChannelApi,
@@ -50,7 +58,11 @@ export interface ManagerParts {
 export type CipherFor = (mode: EncryptionMode, marker: Bytes, keys: () => ChannelKeyIds) => Cipher | undefined;
 
 /** Tables whose rows belong to one channel and are held in memory while it is. */
-const PER_CHANNEL = [...CHANNEL_TABLES.filter((name) => name !== EVENTS_TABLE), ...SDS_TABLES, ...REASSEMBLER_TABLES];
+const PER_CHANNEL = [
+  ...CHANNEL_TABLES.filter((name) => !CHANNEL_COLD_TABLES.includes(name)),
+  ...SDS_TABLES,
+  ...REASSEMBLER_TABLES,
+];
 
 export class ReliableChannelManager implements ChannelManagerApi {
   readonly #parts: ManagerParts;
@@ -81,7 +93,7 @@ export class ReliableChannelManager implements ChannelManagerApi {
     this.#shell = shell;
   }
 
-  /** Resume: subscribe, catch up from the store, drain the outbox, and do what fell due meanwhile. */
+  /** Resume: take in what is parked, subscribe, catch up from the store, drain the outbox, and do what fell due meanwhile. */
   async start(): Promise<void> {
     const { messaging } = this.#parts;
     messaging.listen((event) => this.#onMessagingEvent(event));
@@ -90,7 +102,7 @@ export class ReliableChannelManager implements ChannelManagerApi {
       if (channel.isOpen) this.#subscribe(channel);
       // It may have been closed without its topic: a crash came between the two.
       else await this.#unsubscribeIfLast(channel.getContentTopic());
-      channel.onReadyToSend();
+      channel.resume();
     }
     await this.#shell.transact((now) => {
       for (const channel of this.#channels.values()) channel.onTick(now);
@@ -114,7 +126,7 @@ export class ReliableChannelManager implements ChannelManagerApi {
   async stop(): Promise<void> {
     this.#cancelForgetting?.();
     this.#shell.stop();
-    for (const channel of this.#channels.values()) channel.stopSearching();
+    for (const channel of this.#channels.values()) channel.stop();
     await this.#parts.messaging.stop();
   }
 
@@ -128,7 +140,10 @@ export class ReliableChannelManager implements ChannelManagerApi {
       inTransaction?.(result);
       return result;
     });
-    if (created.ok) this.#subscribe(created.value);
+    if (created.ok) {
+      created.value.resume();
+      this.#subscribe(created.value);
+    }
     return created;
   }
 
@@ -249,7 +264,7 @@ export class ReliableChannelManager implements ChannelManagerApi {
     await this.#shell.transact(() => {
       if (channel.isOpen) channel.close("user");
       channel.erase();
-      channel.stopSearching();
+      channel.stop();
       this.#shell.remove(key);
       this.#channels.delete(nameOf(key));
     });
@@ -316,6 +331,7 @@ export class ReliableChannelManager implements ChannelManagerApi {
       cipher,
       shell: this.#shell,
       exceeded: (bytes) => this.#exceeded(key.origin, bytes),
+      onUnparked: (messageHash, unread) => this.#onUnparked(channel, messageHash, unread),
     });
     this.#channels.set(nameOf(key), channel);
     this.#shell.add(channel);
@@ -343,13 +359,15 @@ export class ReliableChannelManager implements ChannelManagerApi {
     switch (event.type) {
       case "received": {
         const { contentTopic } = event.message;
-        const addressed = this.channels().filter((channel) => channel.getContentTopic() === contentTopic);
+        const addressed = this.#onTopic(contentTopic);
         const unread = await Promise.all(addressed.map((channel) => channel.onMessageReceived(event.message)));
+        // One of them has no room for it: it is told again later, and the others know it then.
+        if (unread.includes("full")) return false;
         // What one channel of a topic reads is nothing strange to the others.
         if (unread.includes(undefined)) return true;
         addressed.forEach((channel, index) => {
           const reason = unread[index];
-          if (reason !== undefined) channel.onUnread(reason, event.message.messageHash);
+          if (reason !== undefined && reason !== "full") channel.onUnread(reason, event.message.messageHash);
         });
         return true;
       }
@@ -372,6 +390,21 @@ export class ReliableChannelManager implements ChannelManagerApi {
         for (const channel of this.#channels.values()) channel.searchMissing();
         for (const listener of this.#healthListeners) listener();
         return true;
+    }
+  }
+
+  #onTopic(contentTopic: string): readonly ReliableChannel[] {
+    return this.channels().filter((channel) => channel.getContentTopic() === contentTopic);
+  }
+
+  /** Channels of one topic come to a message at different times: what one reads is nothing strange to the others. */
+  #onUnparked(channel: ReliableChannel, messageHash: MessageHash, unread: Unread | undefined): void {
+    if (unread !== undefined) {
+      channel.onUnread(unread, messageHash);
+      return;
+    }
+    for (const other of this.#onTopic(channel.getContentTopic())) {
+      if (other !== channel) other.onReadElsewhere(messageHash);
     }
   }
 

@@ -7,12 +7,13 @@
  *
  * `send` runs the first three stages in one transaction; what the rate limiter lets go stands in the outbox, from which
  * `onReadyToSend` runs the last two, now or after a restart. `onMessageReceived` decrypts first and runs the rest in one
- * transaction. Source: LIP-173 (RELIABLE-CHANNEL-API).
+ * transaction. While the cipher is away, what comes is parked and what goes waits in the outbox, and no timer runs; when it
+ * is back, `resume` sends both on their way. Source: LIP-173 (RELIABLE-CHANNEL-API).
  */
-import { type Bytes, EMPTY, equalBytes, ownBytes } from "../common/bytes.ts";
+import { type Bytes, equalBytes } from "../common/bytes.ts";
 import { err, ok, type Result, reasonOf } from "../common/result.ts";
 import type { Table } from "../common/table.ts";
-import { type Cipher, type CipherContext, encryptAll } from "../encryption/cipher.ts";
+import type { Cipher } from "../encryption/cipher.ts";
 import { InTurn } from "../encryption/in-turn.ts";
 import { LIMITS } from "../limits.ts";
 import type { QueuedMessage } from "../rate-limit/rate-limit-manager.ts";
@@ -24,6 +25,8 @@ import { Diagnostics, type Unread } from "./diagnostics.ts";
 import { type EventBody, EventLog } from "./event-log.ts";
 import { MissingSearch } from "./missing-search.ts";
 import { takenUp } from "./parameters.ts";
+import { ParkedMessages } from "./parked-messages.ts";
+import { type Decrypted, encryptionFailed, PlacedCipher } from "./placed-cipher.ts";
 import type { MessageEnvelope, MessageHash, MessagingRequestId, ReceivedMessage, SendFailure } from "./ports.ts";
 import { isOtherLayout, type ProfileWire } from "./profiles.ts";
 import { type ChannelRow, type ChannelTables, ONLY_ROW, type OutboxRow } from "./rows.ts";
@@ -60,6 +63,8 @@ export interface ChannelParts {
   readonly shell: Shell;
   /** Why the origin may not send `bytes` more now; `undefined` if it may. */
   readonly exceeded: (bytes: number) => ChannelError | undefined;
+  /** What became of a message that was parked: `undefined` where it was read, or else why it meant nothing. */
+  readonly onUnparked: (messageHash: MessageHash, unread: Unread | undefined) => void;
 }
 
 export type CloseReason = "page" | "user" | "revoked" | "error";
@@ -69,23 +74,22 @@ const WAITED_TOO_LONG: RequestFailure = { kind: "rate-limit", error: "ephemeral 
 /** What is told of a lost message. */
 type LostEvent = Pick<SdsOutcome["lost"][number], "messageId" | "senderId" | "reason">;
 
-const NO_CONTENT = { channelId: undefined, senderId: undefined, content: EMPTY };
 const CLOSED: ChannelError = { kind: "closed", message: "channel is closed" };
 
 export class ReliableChannel implements ChannelApi, ShellMember {
   readonly key: ChannelKey;
-  readonly #parts: Pick<ChannelParts, "keptWires" | "hotTables">;
+  readonly #parts: Pick<ChannelParts, "keptWires" | "hotTables" | "onUnparked">;
   readonly #tables: ChannelTables;
   readonly #sds: Participant;
   readonly #wires: SdsTables["wires"];
   readonly #reassembler: Reassembler;
-  readonly #cipher: Cipher;
+  readonly #cipher: PlacedCipher;
   readonly #profile: ProfileWire;
   readonly #shell: Shell;
   readonly #exceeded: ChannelParts["exceeded"];
   readonly #sendState: SendState;
   readonly #log: EventLog;
-  readonly #cipherContext: CipherContext;
+  readonly #parked: ParkedMessages;
   readonly #search: MissingSearch;
   readonly #diagnostics = new Diagnostics();
   readonly #outgoingInTurn = new InTurn();
@@ -95,6 +99,8 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   #nextOutboxKey = 1;
   #subscribed = false;
   #dispatching = false;
+  #unparking = false;
+  #stopped = false;
   #handover: Promise<boolean> | undefined;
   #toldStatus = "";
 
@@ -105,7 +111,6 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     this.#sds = parts.sds;
     this.#wires = parts.wires;
     this.#reassembler = parts.reassembler;
-    this.#cipher = parts.cipher;
     this.#profile = parts.profile;
     this.#shell = parts.shell;
     this.#exceeded = parts.exceeded;
@@ -118,12 +123,21 @@ export class ReliableChannel implements ChannelApi, ShellMember {
       if (after) this.#row = after;
     });
     for (const key of parts.tables.outbox.keys()) this.#nextOutboxKey = Math.max(this.#nextOutboxKey, key + 1);
-    this.#cipherContext = { channelId: parts.key.channelId, contentTopic: row.contentTopic };
+    this.#cipher = new PlacedCipher({
+      cipher: parts.cipher,
+      mode: row.encryption,
+      placement: row.placement,
+      context: { channelId: parts.key.channelId, contentTopic: row.contentTopic },
+      layout: parts.profile.layout,
+      senderId: () => this.#row.senderId,
+    });
+    this.#parked = new ParkedMessages(parts.tables, parts.shell.parts.storage);
     this.#search = new MissingSearch({
       contentTopic: row.contentTopic,
       messaging: parts.shell.parts.messaging,
       clock: parts.shell.parts.clock,
-      missing: () => (this.isOpen ? parts.sds.missing() : []),
+      // What is parked may be exactly that.
+      missing: () => (this.isOpen && !this.#standsStill ? parts.sds.missing() : []),
     });
   }
 
@@ -196,8 +210,9 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     if (payload.length === 0) return err({ kind: "empty-payload", message: "empty payload" });
     const earlier = idempotencyKey === undefined ? undefined : this.#sendState.requestOf(idempotencyKey);
     if (earlier !== undefined) return ok(earlier);
-    const exceeded = this.#exceeded(payload.length);
-    if (exceeded) return err(exceeded);
+    // What is encrypted already needs no cipher any more.
+    const refused = (encrypted === undefined ? this.#cipher.refusal : undefined) ?? this.#exceeded(payload.length);
+    if (refused) return err(refused);
 
     const segments = encrypted === undefined ? this.#segment(payload) : ok(encrypted);
     if (!segments.ok) return segments;
@@ -230,9 +245,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   async #encryptContents(payload: Bytes): Promise<Result<readonly Bytes[] | undefined, ChannelError>> {
     if (payload.length === 0) return ok(undefined);
     const segments = this.#segment(payload);
-    if (!segments.ok) return segments;
-    const encrypted = await encryptAll(this.#cipher, segments.value, this.#cipherContext);
-    return encrypted.ok ? encrypted : err(encryptionFailed(encrypted.error));
+    return segments.ok ? this.#cipher.encryptContents(segments.value) : segments;
   }
 
   #segment(payload: Bytes): Result<readonly Bytes[], ChannelError> {
@@ -293,30 +306,14 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     await this.#handover;
   }
 
-  /** The cipher can be used again: what waited for it goes on. */
-  onCipherReady(): void {
-    this.onReadyToSend();
-  }
-
-  /** The cipher cannot be used for now. */
-  onCipherAway(): void {
-    // It fails only with its transactor, whose owner begins anew.
-    this.#transact((now) => this.onTick(now)).catch(() => {});
-  }
-
   async #drainOutbox(): Promise<void> {
     this.#dispatching = true;
     for (let next = first(this.#tables.outbox.entries()); next; next = first(this.#tables.outbox.entries())) {
-      if (this.#cannotEncrypt) break;
+      if (this.#cipher.holdsOutgoing) break;
       this.#handover = this.#handOver(...next);
       if (!(await this.#handover)) break;
     }
     this.#dispatching = false;
-  }
-
-  /** With placement `content`, what stands in the outbox was encrypted when it was accepted. */
-  get #cannotEncrypt(): boolean {
-    return this.#row.placement === "envelope" && this.#cipher.unavailable?.() !== undefined;
   }
 
   /** Whether it is done and recorded. */
@@ -326,6 +323,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
       await this.#shell.durable();
       const wire = item.wire ?? (await this.#storedWire(item.messageId));
       const dispatched = wire === undefined ? err(NOT_KEPT) : await this.#encryptAndDispatch(item, wire);
+      if (dispatched === undefined) return false;
       await this.#transact(() => this.#onDispatched(key, item, dispatched));
       return true;
     } catch {
@@ -335,10 +333,14 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     }
   }
 
-  async #encryptAndDispatch(item: OutboxRow, wire: Bytes): Promise<Result<MessagingRequestId, RequestFailure>> {
+  /** Nothing where the cipher went away over it. */
+  async #encryptAndDispatch(
+    item: OutboxRow,
+    wire: Bytes,
+  ): Promise<Result<MessagingRequestId, RequestFailure> | undefined> {
     try {
-      const encrypted =
-        this.#row.placement === "envelope" ? await this.#cipher.encrypt(wire, this.#cipherContext) : ok(wire);
+      const encrypted = await this.#cipher.encryptWire(wire);
+      if (encrypted === undefined) return undefined;
       if (!encrypted.ok) return err({ kind: "encryption", error: `encryption failed: ${encrypted.error}` });
       const envelope: MessageEnvelope = {
         contentTopic: this.#row.contentTopic,
@@ -411,52 +413,106 @@ export class ReliableChannel implements ChannelApi, ShellMember {
 
   /**
    * The incoming pipeline: Decrypt → SDS → Reassemble → Emit. Resolves once what the message caused is durable, with why it
-   * meant nothing to this channel, if it did.
+   * meant nothing to this channel, if it did; or with `full`, where it must wait and there is no more room to.
+   *
+   * Messages are taken in in the order of their arrival, however long each takes to decrypt.
    */
-  async onMessageReceived(message: ReceivedMessage): Promise<Unread | undefined> {
+  async onMessageReceived(message: ReceivedMessage): Promise<Unread | "full" | undefined> {
     if (!this.isOpen) return undefined;
     if (!equalBytes(message.meta, this.#profile.marker)) return "otherMarker";
-    if (this.#row.placement === "content") return this.#onContentReceived(message);
-    const decrypted = await this.#cipher.decrypt(message.payload, this.#cipherContext);
-    if (!decrypted.ok) return "undecryptable";
-    return this.#onPlaintext(message, decrypted.value);
-  }
-
-  /**
-   * With placement `content` the cipher comes after the routing: it sees nothing of other channels, of our own messages
-   * and of syncs. Messages are taken in in the order of their arrival, however long each takes to decrypt.
-   */
-  #onContentReceived(message: ReceivedMessage): Promise<Unread | undefined> {
-    const decoded = this.#profile.layout.decode(message.payload);
-    const { channelId, senderId, content } = decoded.ok ? decoded.value : NO_CONTENT;
-    const isForUs = channelId === this.key.channelId && senderId !== this.#row.senderId && content.length > 0;
-    const decrypt = () => this.#cipher.decrypt(ownBytes(content), this.#cipherContext);
     return this.#incomingInTurn.take(
-      async (): Promise<Result<Result<Bytes> | undefined>> => ok(isForUs ? await decrypt() : undefined),
-      (decrypted) => this.#onPlaintext(message, message.payload, decrypted.ok ? decrypted.value : decrypted),
+      async () => ok(this.#parked.size > 0 ? undefined : await this.#cipher.decrypt(message)),
+      (decrypted) => {
+        // Nothing overtakes what is parked.
+        const ready = decrypted.ok && this.#parked.size === 0 ? decrypted.value : undefined;
+        return ready === undefined ? this.#park(message) : this.#onDecrypted(message, ready);
+      },
     );
   }
 
-  /** `content`: the plaintext of what the SDS message carries, or why there is none, where it was encrypted by itself. */
-  async #onPlaintext(message: ReceivedMessage, plaintext: Bytes, content?: Result<Bytes>): Promise<Unread | undefined> {
-    const outcome = await this.#takeIn(message, plaintext, content);
+  async #park(message: ReceivedMessage): Promise<Unread | "full" | undefined> {
+    const parking = await this.#transact(() => this.#parked.park(message));
+    // The cipher may have come back just now.
+    this.resume();
+    if (parking === "parked") return undefined;
+    return parking === "full" ? "full" : "unreadable";
+  }
+
+  /**
+   * What waits goes on if it can, in the order in which it came: at every start, when the cipher is back, and from time to
+   * time, should reading have failed. What comes meanwhile is parked behind it.
+   */
+  resume(): void {
+    if (!this.#unparking) void this.#unparkAll().then(() => this.onReadyToSend());
+  }
+
+  async #unparkAll(): Promise<void> {
+    this.#unparking = true;
+    const some = this.#parked.size > 0;
+    for (let next = this.#parked.oldest; next !== undefined; next = this.#parked.oldest) {
+      if (!this.isOpen || this.#stopped || this.#cipher.isAway || !(await this.#unpark(next))) break;
+    }
+    this.#unparking = false;
+    if (some && this.#parked.size === 0) this.#onCipherChanged();
+  }
+
+  /** Whether it is taken in and gone. */
+  async #unpark(messageHash: MessageHash): Promise<boolean> {
+    try {
+      await this.#shell.durable();
+      const message = await this.#parked.read(messageHash);
+      const decrypted = message && (await this.#cipher.decrypt(message));
+      if (message && !decrypted) return false;
+      const unread = message && decrypted && (await this.#onDecrypted(message, decrypted));
+      // What meant nothing is still there; of a channel that was closed meanwhile, so is the rest.
+      if (this.isOpen && this.#parked.has(messageHash)) await this.#transact(() => this.#parked.remove(messageHash));
+      if (!this.#parked.has(messageHash)) this.#parts.onUnparked(messageHash, unread);
+      return true;
+    } catch {
+      // As in handing over: it is still there for whoever begins anew, or for the next time.
+      return false;
+    }
+  }
+
+  /** The cipher can be used again. */
+  onCipherReady(): void {
+    this.resume();
+    this.#onCipherChanged();
+  }
+
+  /** The cipher cannot be used for now. */
+  onCipherAway(): void {
+    this.#onCipherChanged();
+  }
+
+  /** Timers run, or stand still, from now on. */
+  #onCipherChanged(): void {
+    // It fails only with its transactor, whose owner begins anew.
+    this.#transact((now) => this.onTick(now)).catch(() => {});
+    this.#search.look();
+  }
+
+  async #onDecrypted(message: ReceivedMessage, { wire, content }: Decrypted): Promise<Unread | undefined> {
+    if (!wire.ok) return "undecryptable";
+    const outcome = await this.#takeIn(message, wire.value, content);
     if (outcome === undefined || outcome === "unreadable") return outcome;
     if (outcome.missing.length > 0) this.#search.look();
     if (outcome.dropped === "foreign channel") return "otherChannel";
     if (outcome.dropped !== "undecodable") return undefined;
-    return isOtherLayout(this.#profile, plaintext) ? "otherLayout" : "unreadable";
+    return isOtherLayout(this.#profile, wire.value) ? "otherLayout" : "unreadable";
   }
 
   /** SDS → Reassemble → Emit, in one transaction; `undefined` where the channel was closed while the cipher was at work. */
   async #takeIn(
     message: ReceivedMessage,
-    plaintext: Bytes,
+    wire: Bytes,
     content: Result<Bytes> | undefined,
   ): Promise<SdsOutcome | "unreadable" | undefined> {
     try {
       return await this.#transact((now) => {
         if (!this.isOpen) return undefined;
-        const outcome = this.#sds.handleIncoming(plaintext, {
+        this.#parked.remove(message.messageHash);
+        const outcome = this.#sds.handleIncoming(wire, {
           now,
           messageHash: message.messageHash,
           ephemeral: message.ephemeral,
@@ -491,6 +547,11 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     this.#diagnostics.count(reason, messageHash);
   }
 
+  /** Another channel on its topic reads it. */
+  onReadElsewhere(messageHash: MessageHash): void {
+    this.#diagnostics.readElsewhere(messageHash);
+  }
+
   diagnostics(): ChannelDiagnostics {
     return this.#diagnostics.counts;
   }
@@ -500,16 +561,24 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     this.#search.look();
   }
 
-  stopSearching(): void {
+  /** Begins nothing more by itself. */
+  stop(): void {
+    this.#stopped = true;
     this.#search.stop();
+  }
+
+  /** The cipher is away, or what came before it was back is not through yet: as while offline, no timer runs. */
+  get #standsStill(): boolean {
+    return this.#cipher.isAway || this.#parked.size > 0;
   }
 
   onTick(now: number): void {
     if (!this.isOpen) return;
     const { messaging, chance } = this.#shell.parts;
     const { lightpush, filter } = messaging.peers();
-    const online = lightpush > 0 && filter > 0 && this.#cipher.unavailable?.() === undefined;
+    const online = lightpush > 0 && filter > 0 && !this.#standsStill;
     this.#apply(this.#sds.tick({ now, random: chance.random(), online }), now);
+    if (this.#standsStill) this.#reassembler.resume(now);
     this.#logLost(this.#reassembler.expire(now));
   }
 
@@ -629,6 +698,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
 
   /** Inside a transaction, for a closed channel: nothing of it stays, and what is still under way writes nothing more. */
   erase(): void {
+    this.#parked.erase();
     for (const messageId of this.#parts.keptWires()) this.#wires.delete(messageId);
     for (let seq = this.#row.trimmedSeq + 1; seq <= this.#row.lastSeq; seq++) this.#tables.events.delete(seq);
     for (const table of this.#parts.hotTables) for (const key of [...table.keys()]) table.delete(key);
@@ -725,10 +795,6 @@ export class ReliableChannel implements ChannelApi, ShellMember {
       members: this.#sds.members(),
     };
   }
-}
-
-function encryptionFailed(reason: string): ChannelError {
-  return { kind: "encryption-failed", message: `encryption failed: ${reason}` };
 }
 
 function first<T>(items: IterableIterator<T>): T | undefined {

@@ -2,7 +2,7 @@
 import type { Bytes } from "../common/bytes.ts";
 import { ColdTable, type Journal, type StoredKey, type StoredRows, type Table, tableOf } from "../common/table.ts";
 import type { Placement } from "../encryption/cipher.ts";
-import type { MessagingRequestId } from "./ports.ts";
+import type { MessageHash, MessagingRequestId, ReceivedMessage } from "./ports.ts";
 import type { ChannelEvent, ChannelKey, EncryptionMode, Profile, RequestFailure, RequestId } from "./types.ts";
 
 /** The keys of a channel whose mode is `key`, by their ids in the key store. */
@@ -111,7 +111,20 @@ export interface UpkeepRow {
   readonly kind: "retransmission" | "sync" | "repair";
 }
 
-export interface ChannelTables {
+/** A message that waits for the cipher. */
+export interface ParkedSizeRow {
+  readonly messageHash: MessageHash;
+  /** Bytes of its payload. */
+  readonly bytes: number;
+}
+
+/** Keys ascend in the order of arrival. */
+export interface ParkedTables {
+  readonly parkedSizes: Table<number, ParkedSizeRow>;
+  readonly parked: ColdTable<number, ReceivedMessage>;
+}
+
+export interface ChannelTables extends ParkedTables {
   readonly channel: Table<string, ChannelRow>;
   readonly requests: Table<RequestId, RequestRow>;
   readonly pending: Table<number, PendingMessagingRequest>;
@@ -130,8 +143,13 @@ export const CHANNEL_TABLES = [
   "outbox",
   "upkeep",
   "events",
+  "parkedSizes",
+  "parked",
 ] as const;
-export const EVENTS_TABLE = "events";
+const EVENTS_TABLE = "events";
+const PARKED_TABLE = "parked";
+/** Those of them that are not held in memory. */
+export const CHANNEL_COLD_TABLES: readonly string[] = [EVENTS_TABLE, PARKED_TABLE];
 /** Tables of one row use this key. */
 export const ONLY_ROW = "row";
 
@@ -149,5 +167,14 @@ export function openChannelTables(key: ChannelKey, journal: Journal, stored: Sto
     outbox: tableOf("outbox", journal, scope, stored),
     upkeep: tableOf("upkeep", journal, scope, stored),
     events: new ColdTable(EVENTS_TABLE, journal, scope),
+    ...openParkedTables(key, journal, stored),
+  };
+}
+
+export function openParkedTables(key: ChannelKey, journal: Journal, stored: StoredRows): ParkedTables {
+  const scope = channelScope(key);
+  return {
+    parkedSizes: tableOf("parkedSizes", journal, scope, stored),
+    parked: new ColdTable(PARKED_TABLE, journal, scope),
   };
 }

@@ -33,6 +33,8 @@ export interface ShellMember {
   onRefused(message: QueuedMessage): void;
   /** After a commit: something may be ready to be dispatched. */
   onReadyToSend(): void;
+  /** Something that waits may be able to go on. */
+  resume(): void;
   /** Inside a transaction: time passed. */
   onTick(now: number): void;
   /** Milliseconds since the Unix epoch at which `onTick` has something to do. */
@@ -140,8 +142,8 @@ export class Shell {
       // A broken transactor has told its owner, who starts again from storage; this shell is then at its end.
       this.stop();
     }
-    // What could not be read when its turn came still stands in an outbox.
-    if (!this.#stopped) for (const member of this.#members.values()) member.onReadyToSend();
+    // What could not be read when its turn came still waits.
+    if (!this.#stopped) for (const member of this.#members.values()) member.resume();
   }
 
   /** Something choked on what is due. Whatever it is must not hold up the others, nor be tried again at once. */

@@ -18,6 +18,8 @@ export const CONTENT_COLUMNS: Readonly<Record<string, ContentColumn>> = {
   segments: { column: "payload", scope: "channel" },
   sdsWires: { column: "wire", scope: "channel" },
   outbox: { column: "wire", scope: "channel" },
+  // Ciphertexts, unless an unencrypted channel shares the topic. A locked vault has them written past the seal.
+  parked: { column: "payload", scope: "channel" },
   rateLimitQueue: { column: "wire", scope: [] },
   // The tasks themselves are in the same table, in a scope of their own.
   messagingTasks: { scope: ["payload"] },

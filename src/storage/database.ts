@@ -32,8 +32,10 @@ export class Database implements Storage {
   /** Opens the database, creating or migrating it, and becomes its one writer. */
   static async open(name: string = DATABASE_NAME): Promise<Database> {
     const db = await openDB(name, SCHEMA_VERSION, {
-      upgrade(database, oldVersion) {
-        if (oldVersion < 1) for (const store of [WRITER_STORE, ...TABLES]) database.createObjectStore(store);
+      upgrade(database) {
+        for (const store of [WRITER_STORE, ...TABLES]) {
+          if (!database.objectStoreNames.contains(store)) database.createObjectStore(store);
+        }
       },
       // A newer version of the extension wants to migrate: let go, or it waits for ever.
       blocking: (_current, _blocked, event) => (event.target as IDBDatabase | null)?.close(),

@@ -3,7 +3,7 @@
  * origin and channel id) followed by the row's own key, so that a prefix of it finds everything of one channel.
  */
 export const DATABASE_NAME = "reliable-channel";
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 /** Holds the generation of the writer; see `database.ts`. */
 export const WRITER_STORE = "writer";
@@ -18,6 +18,8 @@ export const TABLES = [
   "outbox",
   "upkeep",
   "events",
+  "parkedSizes",
+  "parked",
   // segmentation
   "segmentSets",
   "segments",

@@ -1,6 +1,8 @@
 import "fake-indexeddb/auto";
+import { openDB } from "idb";
 import { afterEach, describe, expect, test } from "vitest";
 import { Database, StaleWriterError } from "../../../src/storage/database.ts";
+import { TABLES } from "../../../src/storage/schema.ts";
 
 const opened: Database[] = [];
 let names = 0;
@@ -54,6 +56,21 @@ describe("Database", () => {
     first.close();
     const second = await open(name);
     expect(await second.get("sdsWires", ["o", "c", "m"])).toEqual({ wire: Uint8Array.of(1, 2, 3) });
+  });
+
+  test("a database of an earlier version gets the tables that came later, and keeps its rows", async () => {
+    const name = `test-${names++}`;
+    const earlier = await openDB(name, 1, {
+      upgrade(database) {
+        for (const store of ["writer", "events"]) database.createObjectStore(store);
+      },
+    });
+    await earlier.put("events", "kept", ["o", "c", 1]);
+    earlier.close();
+    const database = await open(name);
+    await database.commit(TABLES.map((table) => ({ table, key: ["o", "c", 2], row: "new" })));
+    expect((await database.scan("events", [])).map(({ row }) => row)).toEqual(["kept", "new"]);
+    expect(await database.scan("parked", [])).toHaveLength(1);
   });
 
   test("two contexts writing at once: the newer one wins, and the older one can finish nothing", async () => {

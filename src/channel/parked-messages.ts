@@ -1,0 +1,85 @@
+/**
+ * Ciphertexts that wait for the cipher of their channel, in the order of their arrival.
+ *
+ * Whoever sent them, the messaging layer was told that they are handled. So they are durable, each is kept once, and it
+ * leaves in the transaction that takes it in. And they may come from anybody: their number and their bytes are bounded, and
+ * what finds no room is left to the stores of the network. In memory are only their sizes.
+ */
+import { ownBytes } from "../common/bytes.ts";
+import { LIMITS } from "../limits.ts";
+import type { MessageHash, ReceivedMessage, Storage } from "./ports.ts";
+import type { ParkedTables } from "./rows.ts";
+
+/** `refused`: no network carries a message of that size. `full`: it may be offered again later. */
+export type Parking = "parked" | "refused" | "full";
+
+export class ParkedMessages {
+  readonly #tables: ParkedTables;
+  readonly #storage: Pick<Storage, "get">;
+  readonly #keys = new Map<MessageHash, number>();
+  #bytes = 0;
+  #nextKey = 1;
+
+  constructor(tables: ParkedTables, storage: Pick<Storage, "get">) {
+    this.#tables = tables;
+    this.#storage = storage;
+    tables.parkedSizes.observe((key, before, after) => {
+      if (before) {
+        this.#keys.delete(before.messageHash);
+        this.#bytes -= before.bytes;
+      }
+      if (after) {
+        this.#keys.set(after.messageHash, key);
+        this.#bytes += after.bytes;
+        this.#nextKey = Math.max(this.#nextKey, key + 1);
+      }
+    });
+  }
+
+  get size(): number {
+    return this.#tables.parkedSizes.size;
+  }
+
+  get oldest(): MessageHash | undefined {
+    return this.#tables.parkedSizes.values().next().value?.messageHash;
+  }
+
+  has(messageHash: MessageHash): boolean {
+    return this.#keys.has(messageHash);
+  }
+
+  /** Inside a transaction. */
+  park(message: ReceivedMessage): Parking {
+    const { messageHash } = message;
+    if (this.has(messageHash)) return "parked";
+    const bytes = message.payload.length;
+    if (bytes > LIMITS.messaging.statusMessageBytes) return "refused";
+    if (this.size >= LIMITS.parked.messages || this.#bytes + bytes > LIMITS.parked.bytes) return "full";
+    const key = this.#nextKey;
+    this.#tables.parkedSizes.put(key, { messageHash, bytes });
+    // Buffers of their own, or storing the row would store everything that they are views of.
+    this.#tables.parked.put(key, { ...message, payload: ownBytes(message.payload), meta: ownBytes(message.meta) });
+    return "parked";
+  }
+
+  /** One that is durable; `undefined` where there is none of this hash. */
+  async read(messageHash: MessageHash): Promise<ReceivedMessage | undefined> {
+    const key = this.#keys.get(messageHash);
+    if (key === undefined) return undefined;
+    const { parked } = this.#tables;
+    return (await this.#storage.get(parked.name, parked.storedKey(key))) as ReceivedMessage | undefined;
+  }
+
+  /** Inside a transaction: it was taken in. */
+  remove(messageHash: MessageHash): void {
+    const key = this.#keys.get(messageHash);
+    if (key === undefined) return;
+    this.#tables.parkedSizes.delete(key);
+    this.#tables.parked.delete(key);
+  }
+
+  /** Inside a transaction. */
+  erase(): void {
+    for (const messageHash of [...this.#keys.keys()]) this.remove(messageHash);
+  }
+}

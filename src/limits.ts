@@ -233,6 +233,8 @@ export const LIMITS = {
     historyBytes: 8 * MIB,
     /** Milliseconds after which a page that acknowledges nothing is taken for frozen (back/forward cache). */
     receiptMs: 10 * SECOND,
+    /** Milliseconds that a page's own `encrypt` or `decrypt` has for one message, from when the page took it. */
+    cipherMs: 10 * SECOND,
     /** Milliseconds within which snapshots for the popup and prompt are sent as one. */
     snapshotMs: 100,
     /** Requests that a snapshot lists, and large messages under way that it shows. */
@@ -344,4 +346,8 @@ export const PAGE_LIMITS = {
   failuresAfterWelcome: 2,
   /** Events that one step of `history` asks for. */
   historyPage: 64,
+  /** Bytes that a page's own `encrypt` or `decrypt` returns at most: topic, marker and timestamp around them fit 150 KiB. */
+  cipherOutputBytes: 149 * KIB,
+  /** Characters of what such a function said when it failed. */
+  cipherReasonChars: 500,
 } as const;

@@ -1,16 +1,16 @@
 /** The channels of an engine: running over the messaging layer, or locked and at rest. */
 import { LockedChannels } from "../channel/locked-channels.ts";
 import type { MessagingClient, Storage } from "../channel/ports.ts";
-import { type CipherFor, ReliableChannelManager } from "../channel/reliable-channel-manager.ts";
+import { ReliableChannelManager } from "../channel/reliable-channel-manager.ts";
 import type { ChannelManagerApi, ChannelSummary } from "../channel/types.ts";
 import type { Clock } from "../common/clock.ts";
 import type { Journal } from "../common/table.ts";
 import type { Transactor } from "../common/transactor.ts";
-import { KeyCipher } from "../encryption/key-cipher.ts";
-import { none } from "../encryption/none.ts";
 import type { KeyStore, KeyUse } from "../keys/key-store.ts";
+import type { CipherPages } from "../provider/cipher-pages.ts";
 import type { NetworkView } from "../provider/server.ts";
 import type { NetworkControl } from "../provider/ui-server.ts";
+import { ciphers } from "./ciphers.ts";
 
 export interface EngineChannels extends NetworkView, Pick<NetworkControl, "peers"> {
   readonly manager: ChannelManagerApi;
@@ -30,12 +30,17 @@ interface Rows {
   readonly clock: Clock;
 }
 
-export async function runningChannels(rows: Rows, messaging: MessagingClient, keys: KeyStore): Promise<EngineChannels> {
-  const cipherFor: CipherFor = (mode, marker, ids) => {
-    if (mode === "none") return none;
-    return mode === "key" ? new KeyCipher({ keys: keys.channelKeys(ids), marker }) : undefined;
-  };
-  const manager = await ReliableChannelManager.load({ ...rows, messaging, cipherFor });
+export async function runningChannels(
+  rows: Rows,
+  messaging: MessagingClient,
+  keys: KeyStore,
+  pages: CipherPages,
+): Promise<EngineChannels> {
+  const manager = await ReliableChannelManager.load({ ...rows, messaging, cipherFor: ciphers(keys, pages) });
+  pages.listen({
+    ready: (channel) => manager.cipherReady(channel),
+    away: (channel) => manager.cipherAway(channel),
+  });
   return {
     manager,
     locked: false,

@@ -16,6 +16,7 @@ import type { NetworkConfig } from "../messaging/network-config.ts";
 import { createWakuMessaging } from "../messaging/waku-messaging.ts";
 import type { Badge } from "../provider/badge.ts";
 import { CallResults } from "../provider/call-results.ts";
+import { CipherPages } from "../provider/cipher-pages.ts";
 import { Permissions, type PromptWindow } from "../provider/permissions.ts";
 import type { HeldPort } from "../provider/runtime-port.ts";
 import { createProviderServer, type NetworkView } from "../provider/server.ts";
@@ -83,9 +84,10 @@ async function startOn(database: Database, surroundings: EngineSurroundings): Pr
   const vault = await Vault.load({ ...rows, dataKeys, session, wakeAt, resealContent: () => storage.reseal() });
   const keys = await KeyStore.load({ ...rows, dataKeys, usesOf: (id) => usesOf(id, channels.manager.summaries()) });
   vault.onRotation(() => keys.reseal());
+  const cipherPages = new CipherPages();
   const channels = vault.locked
     ? await lockedChannels(rows)
-    : await runningChannels(rows, await createWakuMessaging({ ...rows, network }), keys);
+    : await runningChannels(rows, await createWakuMessaging({ ...rows, network }), keys, cipherPages);
   const { manager } = channels;
   const results = new CallResults(rows);
   const newId = () => crypto.randomUUID();
@@ -106,7 +108,9 @@ async function startOn(database: Database, surroundings: EngineSurroundings): Pr
     network: view,
     keys,
     vault,
+    cipherPages,
     clock,
+    newId,
     extensionId,
   });
   const { settings, setBadge } = surroundings;

@@ -55,7 +55,12 @@ export interface ManagerParts {
   readonly cipherFor?: CipherFor;
 }
 
-export type CipherFor = (mode: EncryptionMode, marker: Bytes, keys: () => ChannelKeyIds) => Cipher | undefined;
+export type CipherFor = (
+  mode: EncryptionMode,
+  marker: Bytes,
+  keys: () => ChannelKeyIds,
+  channel: ChannelKey,
+) => Cipher | undefined;
 
 /** Tables whose rows belong to one channel and are held in memory while it is. */
 const PER_CHANNEL = [
@@ -304,7 +309,7 @@ export class ReliableChannelManager implements ChannelManagerApi {
     if (row === undefined) throw new Error(`channel ${key.channelId} has no row`);
     const profile = wireOf(row.profile);
     const keys = () => tables.channel.get(ONLY_ROW)?.keys ?? row.keys;
-    const cipher = (this.#parts.cipherFor ?? builtInCipher)(row.encryption, profile.marker, keys);
+    const cipher = (this.#parts.cipherFor ?? builtInCipher)(row.encryption, profile.marker, keys, key);
     if (cipher === undefined) throw new Error(`no cipher for encryption ${row.encryption}`);
     const sdsTables = openSdsTables(journal, channelScope(key), stored);
     const reassemblerTables = openReassemblerTables(journal, channelScope(key), stored);
@@ -422,9 +427,10 @@ export class ReliableChannelManager implements ChannelManagerApi {
     return dispatching.every((channel) => channel.undispatched === 0);
   }
 
-  #withoutCipher({ encryption, keyId, profile = "logos" }: ChannelParams): ChannelError | undefined {
+  #withoutCipher({ origin, channelId, encryption, keyId, profile = "logos" }: ChannelParams): ChannelError | undefined {
     const { cipherFor = builtInCipher } = this.#parts;
-    if (cipherFor(encryption, wireOf(profile).marker, () => ({ current: keyId, earlier: [] })) === undefined) {
+    const keys = () => ({ current: keyId, earlier: [] });
+    if (cipherFor(encryption, wireOf(profile).marker, keys, { origin, channelId }) === undefined) {
       return { kind: "unsupported", message: `encryption ${encryption} is not available yet` };
     }
     if (encryption !== "key" || keyId !== undefined) return undefined;

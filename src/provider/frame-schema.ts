@@ -4,10 +4,11 @@
  */
 import * as v from "valibot";
 import type { Bytes } from "../common/bytes.ts";
-import { LIMITS } from "../limits.ts";
+import { LIMITS, PAGE_LIMITS } from "../limits.ts";
 import type { PageFrame } from "./frames.ts";
 
 const { textBytes, contentTopics } = LIMITS.provider;
+const { cipherOutputBytes, cipherReasonChars } = PAGE_LIMITS;
 
 const text = v.pipe(
   v.string("must be a string"),
@@ -30,13 +31,12 @@ const profile = v.picklist(["logos", "logos-raw", "waku-sdk"], 'must be "logos",
  * Bytes by what they are, not by whose constructor made them: in Firefox another world's Uint8Array is no instance of
  * ours. The copy has a constructor and a buffer of our own.
  */
-const bytes = v.pipe(
-  v.custom<Uint8Array>(
-    (value) => ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === "[object Uint8Array]",
-    "must be bytes",
-  ),
-  v.transform((value): Bytes => new Uint8Array(value)),
+const foreignBytes = v.custom<Uint8Array>(
+  (value) => ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === "[object Uint8Array]",
+  "must be bytes",
 );
+const own = v.transform((value: Uint8Array): Bytes => new Uint8Array(value));
+const bytes = v.pipe(foreignBytes, own);
 
 const nothing = v.object({});
 const channelOnly = v.object({ channelId: text });
@@ -44,6 +44,7 @@ const attachment = v.object({
   channelId: text,
   events: v.boolean("must be true or false"),
   after: v.optional(cursor),
+  cipher: flag,
 });
 
 const PARAMS = {
@@ -126,15 +127,41 @@ const callFrame = v.variant(
   "is not a method of this provider",
 );
 
+const cipherHead = { type: v.literal("cipher"), operationId: uuid };
+const moment = v.pipe(v.number(), v.finite(), v.minValue(0));
+
 const otherFrame = v.variant("type", [
   v.object({
     type: v.literal("hello"),
     version: v.number(),
     pageId: uuid,
     attached: v.pipe(v.array(attachment), v.maxLength(LIMITS.origin.channels)),
+    focusedAt: v.optional(moment),
   }),
   v.object({ type: v.literal("cancel"), callId: uuid }),
   v.object({ type: v.literal("received"), push: count }),
+  v.object({ type: v.literal("focused"), at: moment }),
+  v.variant("ok", [
+    v.object({
+      ...cipherHead,
+      ok: v.literal(true),
+      output: v.pipe(
+        foreignBytes,
+        // Looked at before it is copied.
+        v.check((output) => output.length > 0 && output.length <= cipherOutputBytes),
+        own,
+      ),
+    }),
+    v.object({
+      ...cipherHead,
+      ok: v.literal(false),
+      reason: v.pipe(
+        v.string(),
+        v.maxLength(cipherReasonChars),
+        v.check((reason) => reason.isWellFormed()),
+      ),
+    }),
+  ]),
 ]);
 
 const anyCall = v.object(callHead);

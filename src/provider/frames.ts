@@ -62,7 +62,22 @@ export interface Attachment {
   readonly events: boolean;
   /** The last event that the page has seen in this life of the page. */
   readonly after?: string | undefined;
+  /** Whether the page has the functions of mode `page` for it. */
+  readonly cipher?: boolean | undefined;
 }
+
+/** A call of a page's own function. The answer names the same `operationId`, which no other call ever has. */
+export interface CipherOperation {
+  readonly operationId: string;
+  readonly operation: "encrypt" | "decrypt";
+  readonly input: Bytes;
+}
+
+/** What a page's own function returned, or why it returned nothing of use, in words. */
+export type CipherFrame = { readonly type: "cipher"; readonly operationId: string } & (
+  | { readonly ok: true; readonly output: Bytes }
+  | { readonly ok: false; readonly reason: string }
+);
 
 /** Every call: what goes in and what comes out. */
 export interface Methods {
@@ -139,12 +154,17 @@ export type PageFrame =
       /** A UUID for this life of the page. */
       readonly pageId: string;
       readonly attached: readonly Attachment[];
+      /** When the person last came to this page, milliseconds since the Unix epoch. */
+      readonly focusedAt?: number | undefined;
     }
   | CallFrame
   /** The page no longer waits for this call. */
   | { readonly type: "cancel"; readonly callId: string }
   /** Every pushed frame up to this one arrived. */
-  | { readonly type: "received"; readonly push: number };
+  | { readonly type: "received"; readonly push: number }
+  /** The person came to this page, `at` milliseconds since the Unix epoch. */
+  | { readonly type: "focused"; readonly at: number }
+  | CipherFrame;
 
 /** What a page says to the bridge alone: drop the port to the background, it may be dead without knowing. */
 export interface ResetFrame {
@@ -155,6 +175,7 @@ type ChannelPush =
   | { readonly kind: "event"; readonly event: LoggedEvent }
   | { readonly kind: "progress"; readonly progress: ChannelEventMap["progress"] }
   | { readonly kind: "channelStatus"; readonly status: ChannelStatus }
+  | ({ readonly kind: "cipher" } & CipherOperation)
   | { readonly kind: "close"; readonly reason: ChannelEventMap["close"]["reason"] };
 
 /** What the background tells a page without having been asked. */

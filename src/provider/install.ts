@@ -16,6 +16,7 @@ export function installProvider(description: Omit<ProviderInfo, "uuid">): void {
   // Kept from before any script of the page could replace them.
   const crypto = globalThis.crypto;
   const randomUUID = crypto.randomUUID;
+  const { now } = Date;
   const { setTimeout, clearTimeout, reportError, CustomEvent } = globalThis;
   const { postMessage } = MessagePort.prototype;
   const uuid = (): string => Reflect.apply(randomUUID, crypto, []);
@@ -32,10 +33,11 @@ export function installProvider(description: Omit<ProviderInfo, "uuid">): void {
       const timer = Reflect.apply(setTimeout, undefined, [callback, delayMs]);
       return () => Reflect.apply(clearTimeout, undefined, [timer]);
     },
+    now,
     report: (thrown) => Reflect.apply(reportError, undefined, [thrown]),
   };
   const info: ProviderInfo = { ...description, uuid: uuid() };
-  const { provider, receive, restored } = createPageClient(host, info);
+  const { provider, receive, restored, focused } = createPageClient(host, info);
 
   // Either world may run first: this one asks, the bridge offers, and whoever comes second finds the other.
   const onOffer = (event: Event): void => {
@@ -56,6 +58,12 @@ export function installProvider(description: Omit<ProviderInfo, "uuid">): void {
   window.addEventListener("pageshow", (event) => {
     if (event.persisted) restored();
   });
+  const lookedAt = (): void => {
+    if (document.visibilityState === "visible") focused();
+  };
+  window.addEventListener("focus", lookedAt);
+  window.addEventListener("pageshow", lookedAt);
+  document.addEventListener("visibilitychange", lookedAt);
 
   Object.defineProperty(window, NAME, { value: provider, enumerable: true, writable: false, configurable: false });
   const detail = Object.freeze({ info: provider.info, provider });

@@ -1,9 +1,10 @@
 /** `window.reliableChannel`: the provider as pages see it. Runs in the page's own world, before any script of the page. */
 import { dispatch, TinyEmitter } from "./emitter.ts";
 import { invalidParams } from "./errors.ts";
-import type { BackgroundFrame, LinkFrame, NetworkState } from "./frames.ts";
+import type { Attachment, BackgroundFrame, CipherOperation, LinkFrame, NetworkState } from "./frames.ts";
 import { copyBytes } from "./page-bytes.ts";
 import { PageChannel } from "./page-channel.ts";
+import { functionsOf, isOperation, perform } from "./page-encryption.ts";
 import type { PageHost } from "./page-link.ts";
 import { PageLink } from "./page-link.ts";
 import type {
@@ -11,6 +12,7 @@ import type {
   ChannelInfo,
   ConnectOptions,
   CreateChannelParams,
+  Encryption,
   Grant,
   ProviderEventMap,
   ProviderInfo,
@@ -32,6 +34,8 @@ export interface PageClient {
   receive(frame: BackgroundFrame | LinkFrame): void;
   /** To be called when the page was restored from the back/forward cache. */
   restored(): void;
+  /** To be called whenever the person comes to the page. */
+  focused(): void;
 }
 
 export function createPageClient(host: PageHost, info: ProviderInfo): PageClient {
@@ -43,6 +47,7 @@ export function createPageClient(host: PageHost, info: ProviderInfo): PageClient
     provider: Object.freeze(provider),
     receive: (frame) => link?.receive(frame),
     restored: () => link?.restored(),
+    focused: () => link?.focused(),
   };
 }
 
@@ -53,6 +58,8 @@ class PageProvider extends TinyEmitter<ProviderEventMap> implements ReliableChan
   readonly #link: PageLink;
   /** The handles of this page, by channel id: one each, open or closed. */
   readonly #channels: Record<string, PageChannel> = Object.create(null);
+  /** What the page encrypts with, by channel id. A closed channel's stay: what it had accepted is still encrypted. */
+  #functions: Record<string, Encryption> = Object.create(null);
   #session: Session | undefined;
   #network: NetworkState = { network: "Disconnected", locked: false };
   #lost = false;
@@ -62,10 +69,11 @@ class PageProvider extends TinyEmitter<ProviderEventMap> implements ReliableChan
     this.#host = host;
     this.info = Object.freeze({ ...info });
     this.#link = new PageLink(host, {
-      attached: () => this.#open().map((channel) => PageChannel.attachment(channel)),
+      attached: () => this.#open().map((channel) => this.#attachment(channel)),
       pushed: (push) => {
         if (push.kind === "permissions") dispatch(this, "permissionsChanged", push.grants);
         else if (push.kind === "status") this.#statusChanged(push.status);
+        else if (push.kind === "cipher") void this.#compute(push.channelId, push);
         else {
           const channel = this.#channels[push.channelId];
           if (channel) PageChannel.pushed(channel, push);
@@ -97,6 +105,7 @@ class PageProvider extends TinyEmitter<ProviderEventMap> implements ReliableChan
   async disconnect(options?: CallOptions): Promise<void> {
     await this.#link.call("disconnect", {}, options);
     this.#session = undefined;
+    this.#functions = Object.create(null);
     for (const channel of this.#open()) PageChannel.end(channel, "page");
   }
 
@@ -109,6 +118,8 @@ class PageProvider extends TinyEmitter<ProviderEventMap> implements ReliableChan
       throw invalidParams("createReliableChannel takes an object with channelId and contentTopic.");
     }
     const { channelId, contentTopic, senderId, encryption, profile, parityRate } = params;
+    if (encryption === null) throw invalidParams("encryption must be an object with a mode, or left out.");
+    const functions = encryption?.mode === "page" ? functionsOf(encryption) : undefined;
     // Only what can cross worlds: the functions of mode "page" stay here.
     const cipher =
       encryption === undefined
@@ -118,9 +129,9 @@ class PageProvider extends TinyEmitter<ProviderEventMap> implements ReliableChan
     const opened = await this.#link.call("create", wanted, options);
     this.#connected(opened.session);
     const held = this.#channels[channelId];
-    if (held && PageChannel.isOpen(held)) return held;
-    const channel = new PageChannel(this.#host, this.#link, opened);
+    const channel = held && PageChannel.isOpen(held) ? held : new PageChannel(this.#host, this.#link, opened);
     this.#channels[channelId] = channel;
+    this.#encryptWith(channel, functions);
     return channel;
   }
 
@@ -160,6 +171,25 @@ class PageProvider extends TinyEmitter<ProviderEventMap> implements ReliableChan
 
   async quota(): Promise<Quota> {
     return this.#link.call("quota", {});
+  }
+
+  /** Those that the page passed last count, and from now on they may be called. */
+  #encryptWith(channel: PageChannel, functions: Encryption | undefined): void {
+    delete this.#functions[channel.channelId];
+    if (functions === undefined) return;
+    this.#functions[channel.channelId] = functions;
+    // Where it fails, the channel is closed already, or the next greeting says it again.
+    this.#link.call("attach", this.#attachment(channel)).catch(() => {});
+  }
+
+  #attachment(channel: PageChannel): Attachment {
+    const attachment = PageChannel.attachment(channel);
+    return channel.channelId in this.#functions ? { ...attachment, cipher: true } : attachment;
+  }
+
+  async #compute(channelId: string, operation: CipherOperation): Promise<void> {
+    const functions = this.#functions[channelId];
+    if (functions && isOperation(operation)) this.#link.answer(await perform(functions, operation));
   }
 
   #connected(session: Session): Session {

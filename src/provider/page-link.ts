@@ -13,6 +13,7 @@ import type {
   Attachment,
   BackgroundFrame,
   CallFrame,
+  CipherFrame,
   LinkFrame,
   Method,
   NetworkState,
@@ -34,6 +35,8 @@ export interface PageHost {
   /** A random UUID. */
   uuid(): string;
   after(delayMs: number, callback: () => void): () => void;
+  /** Milliseconds since the Unix epoch. */
+  now(): number;
   /** Shows an exception of one of the page's listeners as if nobody had caught it. */
   report(thrown: unknown): void;
 }
@@ -67,6 +70,7 @@ export class PageLink {
   #welcomed = false;
   #gone: ReliableChannelError | undefined;
   #failures = 0;
+  #focusedAt: number | undefined;
   #cancelSilence: (() => void) | undefined;
   #cancelDeadline: (() => void) | undefined;
   #cancelRetry: (() => void) | undefined;
@@ -165,6 +169,18 @@ export class PageLink {
     this.#watch();
   }
 
+  /** The person came to this page. */
+  focused(): void {
+    const at = this.#host.now();
+    this.#focusedAt = at;
+    if (this.#greeted) this.#host.post({ type: "focused", at });
+  }
+
+  /** What one of the page's functions came to. Over a new line it would be news of a call that nobody made there. */
+  answer(frame: CipherFrame): void {
+    if (this.#greeted) this.#host.post(frame);
+  }
+
   /** The page was restored from the back/forward cache: its line is dead and does not know. */
   restored(): void {
     if (this.#gone || !this.#greeted) return;
@@ -191,8 +207,13 @@ export class PageLink {
     this.#clear("retry", "silence");
     this.#greeted = true;
     this.#welcomed = false;
-    const attached = this.#events.attached();
-    this.#host.post({ type: "hello", version: PROTOCOL_VERSION, pageId: this.#pageId, attached });
+    this.#host.post({
+      type: "hello",
+      version: PROTOCOL_VERSION,
+      pageId: this.#pageId,
+      attached: this.#events.attached(),
+      focusedAt: this.#focusedAt,
+    });
     for (const callId in this.#pending) {
       const pending = this.#pending[callId];
       if (pending) this.#send(pending);

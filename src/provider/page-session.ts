@@ -6,18 +6,25 @@ import { cursorOf } from "./cursor.ts";
 import { EventFeed } from "./event-feed.ts";
 import { failureCode } from "./failures.ts";
 import type { BackgroundFrame, Push } from "./frames.ts";
+import { PageFunctions } from "./page-functions.ts";
 import type { LoggedEvent, RequestId } from "./provider-api.ts";
 import type { HeldPort } from "./runtime-port.ts";
 
 interface Sent {
   readonly push: number;
-  readonly feed: EventFeed | undefined;
+  /** Called when the page has it. */
+  readonly received: () => void;
 }
+
+const NOTHING = (): void => {};
 
 export class PageSession {
   readonly origin: string;
   /** Named by the page, which keeps the name over restarts of the worker. It carries no authority. */
   pageId: string | undefined;
+  /** When the person last came to the page, as it says: a page can only draw the work of its own origin to itself. */
+  focusedAt = 0;
+  readonly functions: PageFunctions;
   /** Calls under way. */
   readonly calls = new Set<string>();
   readonly #port: HeldPort;
@@ -28,10 +35,11 @@ export class PageSession {
   #unacknowledged: Sent[] = [];
   #cancelOverdue: (() => void) | undefined;
 
-  constructor(origin: string, port: HeldPort, clock: Clock) {
+  constructor(origin: string, port: HeldPort, clock: Clock, newId: () => string) {
     this.origin = origin;
     this.#port = port;
     this.#clock = clock;
+    this.functions = new PageFunctions({ push: (body, taken) => this.#push(body, taken), clock, newId });
   }
 
   post(frame: BackgroundFrame): void {
@@ -39,7 +47,11 @@ export class PageSession {
   }
 
   push(body: Push): void {
-    this.#push(body, undefined);
+    this.#push(body, NOTHING);
+  }
+
+  isAttached(channelId: string): boolean {
+    return this.#attached.has(channelId);
   }
 
   /** Everything above `after` is pushed, and above what the origin acknowledged, if `events` are wanted. */
@@ -52,7 +64,7 @@ export class PageSession {
     }
     const since = this.#clock.now();
     const feed: EventFeed = new EventFeed(channel, Math.max(after, channel.acknowledged()), (event) => {
-      this.#push({ kind: "event", channelId, event: toLogged(event, event.at < since) }, feed);
+      this.#push({ kind: "event", channelId, event: toLogged(event, event.at < since) }, () => feed.received());
     });
     this.#attached.set(channelId, feed);
   }
@@ -95,8 +107,7 @@ export class PageSession {
   /** The page has every push up to this one. */
   received(push: number): void {
     const before = this.#unacknowledged.length;
-    while (this.#unacknowledged[0] && this.#unacknowledged[0].push <= push)
-      this.#unacknowledged.shift()?.feed?.received();
+    while (this.#unacknowledged[0] && this.#unacknowledged[0].push <= push) this.#unacknowledged.shift()?.received();
     // Only what is acknowledged buys time, or a page that acknowledges nothing could pile up pushes for ever.
     if (this.#unacknowledged.length === before) return;
     this.#cancelOverdue?.();
@@ -115,9 +126,9 @@ export class PageSession {
     this.#port.close();
   }
 
-  #push(body: Push, feed: EventFeed | undefined): void {
+  #push(body: Push, received: () => void): void {
     this.#pushes++;
-    this.#unacknowledged.push({ push: this.#pushes, feed });
+    this.#unacknowledged.push({ push: this.#pushes, received });
     this.post({ type: "push", push: this.#pushes, body });
     this.#watch();
   }

@@ -21,6 +21,7 @@ import { ok } from "../common/result.ts";
 import type { KeyStore } from "../keys/key-store.ts";
 import { LIMITS } from "../limits.ts";
 import type { CallResults } from "./call-results.ts";
+import type { CipherPages } from "./cipher-pages.ts";
 import { seqOf } from "./cursor.ts";
 import type { Outcome } from "./failures.ts";
 import { fail, fromChannelError, internal, keyRequired, locked, notFound, unknownKey } from "./failures.ts";
@@ -54,7 +55,10 @@ export interface ProviderServerParts {
   readonly network: NetworkView;
   readonly keys: PageKeys;
   readonly vault: LockView;
+  /** Told which pages have functions of mode `page`. */
+  readonly cipherPages: CipherPages;
   readonly clock: Clock;
+  readonly newId: () => string;
   /** `runtime.id`. */
   readonly extensionId: string;
   /** The origin's share of the epoch budget; left out while the budget is off. */
@@ -105,13 +109,15 @@ export class ProviderServer {
       port.close();
       return true;
     }
-    const session = new PageSession(origin, port, this.#parts.clock);
+    const { clock, newId, cipherPages } = this.#parts;
+    const session = new PageSession(origin, port, clock, newId);
     this.#sessions.add(session);
     port.serve(
       (frame) => this.#onFrame(session, frame),
       () => {
         this.#sessions.delete(session);
         session.closed();
+        cipherPages.remove(session);
       },
     );
     return true;
@@ -134,6 +140,12 @@ export class ProviderServer {
       case "received":
         session.received(frame.push);
         break;
+      case "focused":
+        this.#onFocused(session, frame.at);
+        break;
+      case "cipher":
+        session.functions.answered(frame);
+        break;
       case "cancel":
         session.calls.delete(frame.callId);
         this.#parts.permissions.withdraw(session.origin, frame.callId).catch(() => {});
@@ -143,9 +155,10 @@ export class ProviderServer {
     }
   }
 
-  #onHello(session: PageSession, { pageId, attached }: Extract<PageFrame, { type: "hello" }>): void {
+  #onHello(session: PageSession, { pageId, attached, focusedAt = 0 }: Extract<PageFrame, { type: "hello" }>): void {
     const { origin } = session;
     session.pageId = pageId;
+    this.#onFocused(session, focusedAt);
     session.post({
       type: "welcome",
       version: PROTOCOL_VERSION,
@@ -161,6 +174,11 @@ export class ProviderServer {
         session.push({ kind: "close", channelId, reason: "user" });
       }
     }
+  }
+
+  /** Nobody comes to a page in the future. */
+  #onFocused(session: PageSession, at: number): void {
+    session.focusedAt = Math.min(at, this.#parts.clock.now());
   }
 
   async #onCall(session: PageSession, frame: CallFrame): Promise<void> {
@@ -227,6 +245,7 @@ export class ProviderServer {
         return this.#connect(session, callId, frame.params);
       case "disconnect":
         session.detachAll();
+        this.#parts.cipherPages.remove(session);
         return ok(undefined);
       case "permissions":
         return ok(this.#parts.permissions.grants(origin));
@@ -279,8 +298,7 @@ export class ProviderServer {
     const { channelId, contentTopic, senderId, profile, parityRate = 0 } = frame.params;
     const { mode, keyId: handle } = frame.params.encryption ?? { mode: "key" };
     // Before anybody is asked: a prompt for something that cannot be done helps nobody.
-    const refused = unsupportedCipher(mode) ?? (parityRate > 0 ? unsupportedParity() : undefined);
-    if (refused) return refused;
+    if (parityRate > 0) return unsupportedParity();
     const { permissions, manager, results, vault } = this.#parts;
     const key = await this.#keyFor({ origin, channelId }, frame, mode, handle);
     if (!key.ok) return key;
@@ -365,12 +383,13 @@ export class ProviderServer {
     });
   }
 
-  #attach(session: PageSession, { channelId, events, after }: Attachment): Outcome<undefined> {
-    const { manager, permissions } = this.#parts;
+  #attach(session: PageSession, { channelId, events, after, cipher = false }: Attachment): Outcome<undefined> {
+    const { manager, permissions, cipherPages } = this.#parts;
     const channel = manager.channel({ origin: session.origin, channelId });
     if (!channel) return notFound(channelId);
     const mayReceive = !permissions.refusal(session.origin, "channel:receive", channel.getContentTopic());
     session.attach(channel, events && mayReceive, seqOf(after));
+    if (cipher && channel.summary().encryption === "page") cipherPages.offer(session, channelId);
     return ok(undefined);
   }
 
@@ -456,7 +475,9 @@ export class ProviderServer {
     const grants = this.#parts.permissions.grants(origin);
     for (const session of this.#sessionsOf(origin)) {
       session.push({ kind: "permissions", grants });
-      if (grants.length === 0) session.revoked();
+      if (grants.length > 0) continue;
+      session.revoked();
+      this.#parts.cipherPages.remove(session);
     }
   }
 
@@ -488,14 +509,6 @@ async function history(channel: ChannelApi, params: Params<"history">): Promise<
     if (page.length < wanted) return ok({ events, more: false });
   }
   return ok({ events, more: true });
-}
-
-function unsupportedCipher(mode: "key" | "none" | "page"): Outcome<never> | undefined {
-  if (mode !== "page") return undefined;
-  return fail(
-    ErrorCode.Unsupported,
-    "This version of the extension cannot encrypt with functions of the page: leave encryption out, and it encrypts with a key that the person chooses.",
-  );
 }
 
 function unsupportedParity(): Outcome<never> {

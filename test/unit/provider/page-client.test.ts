@@ -19,6 +19,7 @@ async function opened() {
       post: (frame) => posted.push(frame),
       uuid: () => crypto.randomUUID(),
       after: (delayMs, callback) => clock.after(delayMs, callback),
+      now: () => clock.now(),
       report: () => {},
     },
     { uuid: crypto.randomUUID(), name: "Test", icon: "data:image/svg+xml,", rdns: "example.test", version: "0.0.0" },

@@ -15,6 +15,7 @@ import type { NetworkConfig } from "../../../src/messaging/network-config.ts";
 import type { Badge } from "../../../src/provider/badge.ts";
 import { bridge } from "../../../src/provider/bridge.ts";
 import { CallResults } from "../../../src/provider/call-results.ts";
+import { CipherPages } from "../../../src/provider/cipher-pages.ts";
 import type { BackgroundFrame, LinkFrame, PageFrame, ResetFrame } from "../../../src/provider/frames.ts";
 import { createPageClient } from "../../../src/provider/page-client.ts";
 import { Permissions, type PromptWindow } from "../../../src/provider/permissions.ts";
@@ -39,6 +40,7 @@ export interface Worker {
   readonly permissions: Permissions;
   readonly keys: KeyStore;
   readonly vault: Vault;
+  readonly cipherPages: CipherPages;
   readonly transactor: Transactor;
   accept(port: HeldPort): void;
   setNetwork(status: ConnectionStatus): void;
@@ -54,6 +56,7 @@ export class Page {
   /** The background's ends of them. */
   readonly serverPorts: FakePort[] = [];
   readonly restored: () => void;
+  readonly focused: () => void;
   readonly invalidated: () => void;
   /** Frames that the page posted. */
   readonly posted: (PageFrame | ResetFrame)[] = [];
@@ -68,6 +71,7 @@ export class Page {
         },
         uuid: () => crypto.randomUUID(),
         after: (delayMs, callback) => world.clock.after(delayMs, callback),
+        now: () => world.clock.now(),
         report: (thrown) => this.reported.push(thrown),
       },
       { uuid: crypto.randomUUID(), name: "Test", icon: "data:image/svg+xml,", rdns: "example.test", version: "0.0.0" },
@@ -75,6 +79,7 @@ export class Page {
     pageEnd.onmessage = ({ data }) => client.receive(data);
     this.provider = client.provider;
     this.restored = client.restored;
+    this.focused = client.focused;
     const { invalidated } = bridge(bridgeEnd, () => ({
       id: world.installed ? EXTENSION_ID : undefined,
       connect: ({ name }) => {
@@ -247,6 +252,8 @@ export class World {
     vault.onRotation(() => keys.reseal());
     const extension = { extensionId: EXTENSION_ID, extensionUrl: EXTENSION_URL, version: "0.0.0" };
     const results = new CallResults(rows);
+    const cipherPages = new CipherPages();
+    const newId = () => crypto.randomUUID();
     const permissions = await Permissions.load({
       ...rows,
       results,
@@ -254,7 +261,7 @@ export class World {
       vault,
       window: promptWindow,
       browserSession: this.browserSession,
-      newId: () => crypto.randomUUID(),
+      newId,
     });
     const pages = await createProviderServer({
       manager,
@@ -262,8 +269,10 @@ export class World {
       results,
       keys,
       vault,
+      cipherPages,
       network,
       clock,
+      newId,
       ...extension,
     });
     const { settings } = this;
@@ -286,6 +295,7 @@ export class World {
       permissions,
       keys,
       vault,
+      cipherPages,
       transactor,
       accept: (port) => {
         if (!pages.accept(port) && !ui.accept(port)) port.close();

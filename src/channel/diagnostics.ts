@@ -23,10 +23,12 @@ export class Diagnostics {
     return { ...this.#counts };
   }
 
-  count(unread: Unread, messageHash: MessageHash): void {
-    if (this.#hashes.has(messageHash)) return;
+  /** Whether it was not counted before. */
+  count(unread: Unread, messageHash: MessageHash): boolean {
+    if (this.#hashes.has(messageHash)) return false;
     this.#remember(messageHash, unread);
     this.#counts[unread]++;
+    return true;
   }
 
   /** Another channel of the topic reads it, which may turn out before it is counted here or after it. */

@@ -55,7 +55,12 @@ export type MessagingEvent =
   /** The network has it: found in a store node where one is expected. Final. */
   | { readonly type: "sent"; readonly requestId: MessagingRequestId; readonly messageHash: MessageHash }
   /** Final. */
-  | ({ readonly type: "error"; readonly requestId: MessagingRequestId } & SendFailure)
+  | {
+      readonly type: "error";
+      readonly requestId: MessagingRequestId;
+      readonly kind: SendFailureKind;
+      readonly error: string;
+    }
   | { readonly type: "received"; readonly message: ReceivedMessage }
   | { readonly type: "health" };
 

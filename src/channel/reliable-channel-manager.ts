@@ -11,7 +11,13 @@ import type { Transactor } from "../common/transactor.ts";
 import type { Cipher } from "../encryption/cipher.ts";
 import { none } from "../encryption/none.ts";
 import { LIMITS } from "../limits.ts";
-import { type RateLimitConfig, RateLimitManager, UNLIMITED } from "../rate-limit/rate-limit-manager.ts";
+import {
+  type BudgetQuota,
+  type RateLimitConfig,
+  RateLimitManager,
+  type RateLimitTables,
+  UNLIMITED,
+} from "../rate-limit/rate-limit-manager.ts";
 import { Participant, type SdsConfig } from "../sds/participant.ts";
 import { openSdsTables, SDS_TABLES } from "../sds/tables.ts";
 import { openReassemblerTables, REASSEMBLER_TABLES, Reassembler } from "../segmentation/reassembler.ts";
@@ -75,6 +81,7 @@ export class ReliableChannelManager implements ChannelManagerApi {
   /** Open channels, and closed ones of this start: what they had accepted is still sent. */
   readonly #channels = new Map<string, ReliableChannel>();
   readonly #healthListeners = new Set<() => void>();
+  readonly #budgetListeners = new Set<() => void>();
   #cancelForgetting: (() => void) | undefined;
 
   /** Reads everything stored and puts the channels together. Nothing runs before `start`. */
@@ -82,13 +89,17 @@ export class ReliableChannelManager implements ChannelManagerApi {
     const [queue, budget] = await Promise.all(
       ["rateLimitQueue", "rateLimitBudget"].map((name) => readRows(parts.storage, name)),
     );
-    const rateLimit = RateLimitManager.create(parts.rateLimit ?? UNLIMITED, {
+    const tables: RateLimitTables = {
       queue: tableOf("rateLimitQueue", parts.journal, [], () => queue ?? []),
       budget: tableOf("rateLimitBudget", parts.journal, [], () => budget ?? []),
-    });
+    };
+    const rateLimit = RateLimitManager.create(parts.rateLimit ?? UNLIMITED, tables);
     if (!rateLimit.ok) throw new Error(rateLimit.error);
     const shell = new Shell({ ...parts, chance: parts.chance ?? systemChance, rateLimit: rateLimit.value });
     const manager = new ReliableChannelManager(parts, shell);
+    tables.budget.observe(() => {
+      for (const listener of manager.#budgetListeners) listener();
+    });
     for (const { key, stored } of await readChannels(parts.storage)) manager.#add(key, stored);
     return manager;
   }
@@ -298,8 +309,19 @@ export class ReliableChannelManager implements ChannelManagerApi {
   }
 
   /** The whole budget of the epoch; `undefined` where nothing is limited. */
-  quota(): ReturnType<RateLimitManager["quota"]> {
+  quota(): BudgetQuota | undefined {
     return this.#shell.parts.rateLimit.quota(this.#parts.clock.now());
+  }
+
+  /** The same, as far as it concerns one origin. */
+  shareOf(origin: string): BudgetQuota | undefined {
+    return this.#shell.parts.rateLimit.shareOf(origin, this.#parts.clock.now());
+  }
+
+  /** Called after something of the budget was used. Returns what ends it. */
+  onBudget(listener: () => void): () => void {
+    this.#budgetListeners.add(listener);
+    return () => this.#budgetListeners.delete(listener);
   }
 
   #add(key: ChannelKey, stored: StoredRows): ReliableChannel {

@@ -544,7 +544,8 @@ export class ReliableChannel implements ChannelApi, ShellMember {
 
   /** No open channel on its topic made anything of a message. */
   onUnread(reason: Unread, messageHash: MessageHash): void {
-    this.#diagnostics.count(reason, messageHash);
+    if (!this.#diagnostics.count(reason, messageHash)) return;
+    this.#shell.tellNow(this.key, { type: "diagnostics", diagnostics: this.diagnostics() });
   }
 
   /** Another channel on its topic reads it. */

@@ -83,6 +83,11 @@ export class Shell {
     this.#notices.push([key, notice]);
   }
 
+  /** What is in memory only: there is no commit to wait for. */
+  tellNow(key: ChannelKey, notice: ChannelNotice): void {
+    for (const listener of this.#listeners) listener(key, notice);
+  }
+
   /** One event, one transaction: what it decides, what the rate limiter then lets go, and after the commit the effects. */
   async transact<T>(event: (now: number) => T): Promise<T> {
     const touched = new Set<ShellMember>();
@@ -95,7 +100,7 @@ export class Shell {
       notices = this.#notices;
       return value;
     });
-    for (const [key, notice] of notices) for (const listener of this.#listeners) listener(key, notice);
+    for (const [key, notice] of notices) this.tellNow(key, notice);
     for (const member of touched) member.onReadyToSend();
     this.arm();
     return result;

@@ -141,6 +141,8 @@ export type ChannelNotice =
       readonly total: number;
     }
   | { readonly type: "status"; readonly status: ChannelStatus }
+  /** A message came that means nothing to any channel on the topic. */
+  | { readonly type: "diagnostics"; readonly diagnostics: ChannelDiagnostics }
   | { readonly type: "close"; readonly reason: "page" | "user" | "revoked" | "error" };
 
 export type ChannelListener = (channel: ChannelKey, notice: ChannelNotice) => void;

@@ -94,6 +94,9 @@ export class PageSession {
         this.push({ kind: "progress", channelId, progress });
         break;
       }
+      case "diagnostics":
+        // For the person: a site is told of its own messages only.
+        break;
       case "status":
         this.push({ kind: "channelStatus", channelId, status: notice.status });
         break;

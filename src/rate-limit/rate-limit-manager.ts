@@ -40,11 +40,23 @@ export const UNLIMITED: RateLimitConfig = {
   messagesPerEpoch: 0,
 };
 
-/** What the current epoch has used, and whose turn was last. */
+/** What the current epoch has used, in all and by origin, and whose turn was last. */
 export interface BudgetRow {
   readonly epoch: number;
+  /** The period by which epochs were counted when this was written. */
+  readonly epochSeconds: number;
   readonly used: number;
+  readonly usedBy: Readonly<Record<string, number>>;
   readonly lastOrigin: string;
+}
+
+/** A budget as it stands. */
+export interface BudgetQuota {
+  /** Messages per epoch. */
+  readonly limit: number;
+  readonly remaining: number;
+  /** Milliseconds since the Unix epoch. */
+  readonly resetsAt: number;
 }
 
 export interface RateLimitTables {
@@ -60,7 +72,7 @@ export interface Released {
 }
 
 const BUDGET = "budget";
-const NOTHING: BudgetRow = { epoch: -1, used: 0, lastOrigin: "" };
+const NOTHING: BudgetRow = { epoch: -1, epochSeconds: 0, used: 0, usedBy: {}, lastOrigin: "" };
 
 export class RateLimitManager {
   readonly #config: RateLimitConfig;
@@ -97,6 +109,7 @@ export class RateLimitManager {
 
   /** Takes out what the budget admits at `now`, taking turns between origins, first in first out within a channel. */
   release(now: number): Released {
+    this.#countByOurPeriod(now);
     if (this.#queue.size === 0) return { ready: [], refused: [] };
     const refused = this.#refuseStaleEphemerals(now);
     if (!this.#config.enabled) return { ready: [...this.#takeAll()], refused };
@@ -108,7 +121,9 @@ export class RateLimitManager {
       if (next.done) break;
       const [key, message] = next.value;
       this.#queue.delete(key);
-      budget = { ...budget, used: budget.used + 1, lastOrigin: message.origin };
+      const { origin } = message;
+      const usedBy = { ...budget.usedBy, [origin]: (budget.usedBy[origin] ?? 0) + 1 };
+      budget = { ...budget, used: budget.used + 1, usedBy, lastOrigin: origin };
       ready.push(message);
     }
     if (ready.length > 0) this.#budget.put(BUDGET, budget);
@@ -118,7 +133,7 @@ export class RateLimitManager {
   /** When something that waits now may go or must be refused; milliseconds since the Unix epoch. */
   nextDeadline(now: number): number | undefined {
     if (!this.#config.enabled || this.#queue.size === 0) return undefined;
-    let deadline = (this.#epoch(now) + 1) * this.#config.epochSeconds * 1000;
+    let deadline = endOf(this.#budgetAt(now));
     for (const message of this.#queue.values()) {
       if (message.ephemeral) deadline = Math.min(deadline, message.enqueuedAt + LIMITS.rateLimit.ephemeralWaitMs);
     }
@@ -126,14 +141,20 @@ export class RateLimitManager {
   }
 
   /** The whole budget of the epoch at `now`, or `undefined` where nothing is limited. */
-  quota(now: number): { readonly limit: number; readonly remaining: number; readonly resetsAt: number } | undefined {
+  quota(now: number): BudgetQuota | undefined {
+    return this.#quota(now, ({ used }) => used);
+  }
+
+  /** The same, with what `origin` alone has used: no origin learns from it what others do. */
+  shareOf(origin: string, now: number): BudgetQuota | undefined {
+    return this.#quota(now, ({ usedBy }) => usedBy[origin] ?? 0);
+  }
+
+  #quota(now: number, used: (budget: BudgetRow) => number): BudgetQuota | undefined {
     if (!this.#config.enabled) return undefined;
     const limit = this.#config.messagesPerEpoch;
-    return {
-      limit,
-      remaining: Math.max(0, limit - this.#budgetAt(now).used),
-      resetsAt: (this.#epoch(now) + 1) * this.#config.epochSeconds * 1000,
-    };
+    const budget = this.#budgetAt(now);
+    return { limit, remaining: Math.max(0, limit - used(budget)), resetsAt: endOf(budget) };
   }
 
   /** RLN derives the epoch this way (17/WAKU2-RLN-RELAY); the same clock gives every client the same epochs. */
@@ -143,9 +164,19 @@ export class RateLimitManager {
 
   #budgetAt(now: number): BudgetRow {
     const stored = this.#budget.get(BUDGET) ?? NOTHING;
+    const { epochSeconds } = this.#config;
     const epoch = this.#epoch(now);
-    // A clock that was set back must not refill the budget.
-    return epoch > stored.epoch ? { ...stored, epoch, used: 0 } : stored;
+    const ended = now >= endOf(stored);
+    if (ended) return { ...stored, epoch, epochSeconds, used: 0, usedBy: {} };
+    // A clock that was set back must not refill the budget, and no more must another period.
+    return epochSeconds === stored.epochSeconds ? stored : { ...stored, epoch, epochSeconds };
+  }
+
+  /** The person chose another period: what the running epoch used counts until the next one, by the new period. */
+  #countByOurPeriod(now: number): void {
+    const stored = this.#budget.get(BUDGET);
+    if (!this.#config.enabled || !stored || stored.epochSeconds === this.#config.epochSeconds) return;
+    this.#budget.put(BUDGET, this.#budgetAt(now));
   }
 
   *#takeAll(): Generator<QueuedMessage> {
@@ -195,4 +226,9 @@ export class RateLimitManager {
       }
     }
   }
+}
+
+/** Milliseconds since the Unix epoch at which the epoch of the budget is over. */
+function endOf({ epoch, epochSeconds }: BudgetRow): number {
+  return (epoch + 1) * epochSeconds * 1000;
 }

@@ -74,6 +74,7 @@ export const NOTICES = {
   event: true,
   progress: true,
   status: true,
+  diagnostics: true,
   close: true,
 } satisfies Record<ChannelNotice["type"], true>;
 

@@ -33,6 +33,7 @@ const SEND = "a three-segment send, the sender killed";
 const RECEIVE = "a three-segment receive with one segment out of order, the receiver killed";
 const FAILURE = "a failed segment and a retry, the sender killed";
 const CLOSE = "a close and a new opening, the sender killed";
+const TAKING_UP = "a prepared channel that its page takes up, the taker killed";
 
 type Method = {
   [P in keyof typeof PORT_METHODS]: `${P}.${keyof (typeof PORT_METHODS)[P] & string}`;
@@ -76,6 +77,7 @@ const EXERCISED: Record<Boundary, string | "unused"> = {
   "notice event": SEND,
   "notice progress": RECEIVE,
   "notice status": SEND,
+  "notice diagnostics": TAKING_UP,
   "notice close": CLOSE,
 };
 

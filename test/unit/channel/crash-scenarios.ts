@@ -7,17 +7,28 @@
  */
 import { expect } from "vitest";
 import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
+import type { ReceivedMessage } from "../../../src/channel/ports.ts";
 import { type Bytes, utf8 } from "../../../src/common/bytes.ts";
 import type { CrashScenario } from "../../support/crash-enumerator.ts";
 import type { CrashPoints } from "../../support/crash-points.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
 import { assertInvariants, type MemberRecord, type Sent } from "../../support/invariants.ts";
 import { MortalPeer, type World } from "../../support/mortal-peer.ts";
-import { Peer } from "../../support/peer.ts";
+import { Peer, TOPIC } from "../../support/peer.ts";
 
 const SECOND = 1000;
 /** Three segments where one has 256 bytes. */
 const THREE_SEGMENTS: Bytes = Uint8Array.from({ length: 300 }, (_, i) => (i * 31 + 7) & 0xff);
+
+/** A message on the topic that is of another application. */
+const STRAY: ReceivedMessage = {
+  contentTopic: TOPIC,
+  payload: utf8("nothing of ours"),
+  meta: utf8("another marker"),
+  ephemeral: false,
+  timestamp: 0,
+  messageHash: "5".repeat(64),
+};
 
 async function threeSegmentSend(points: CrashPoints): Promise<void> {
   const world = worldOf(points);
@@ -205,6 +216,8 @@ async function takingUp(points: CrashPoints): Promise<void> {
   const world = worldOf(points);
   const bob = await immortal("bob", world);
   const alice = new MortalPeer("alice", world);
+  // What nobody on the topic can read is told too, and does no harm.
+  world.network.stored.push(STRAY);
   await alice.prepare();
   const payload = utf8("before anybody asked");
   const requestId = await bob.send(payload);

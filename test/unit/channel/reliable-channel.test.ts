@@ -193,6 +193,21 @@ describe("ingress", () => {
     ...overrides,
   });
 
+  test("what nobody on the topic can read is told as it is counted: once for each message", async () => {
+    const bob = await Peer.start("bob", network);
+    await bob.open();
+    await network.settle();
+    bob.notices = [];
+    const stray = envelope(utf8("nothing of ours"), { meta: utf8("another marker") });
+    for (const message of [stray, stray, { ...stray, messageHash: "6".repeat(64) }])
+      await bob.messaging.tell({ type: "received", message });
+    const counted = bob.notices.flatMap(({ notice }) =>
+      notice.type === "diagnostics" ? [notice.diagnostics.otherMarker] : [],
+    );
+    expect(counted).toEqual([1, 2]);
+    expect(bob.channel().diagnostics().otherMarker).toBe(2);
+  });
+
   /** What alice sends, taken from the wire, before bob has a channel. */
   async function captured(count: number): Promise<ReceivedMessage[]> {
     const alice = await Peer.start("alice", network);

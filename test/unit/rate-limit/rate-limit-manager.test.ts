@@ -15,9 +15,9 @@ function setUp(config: RateLimitConfig) {
   const journal = new Journal();
   const queue = new Table<number, QueuedMessage>("queue", journal, []);
   const budget = new Table<string, BudgetRow>("budget", journal, []);
-  /** A manager over the same rows, as after a restart. */
-  const restart = () => {
-    const created = RateLimitManager.create(config, { queue, budget });
+  /** A manager over the same rows, as after a restart, perhaps with another setting. */
+  const restart = (changed = config) => {
+    const created = RateLimitManager.create(changed, { queue, budget });
     if (!created.ok) throw new Error(created.error);
     return created.value;
   };
@@ -91,6 +91,35 @@ describe("rate limit", () => {
     expect(restarted.release(2 * EPOCH_MS).ready).toEqual([]);
     expect(restarted.quota(3 * EPOCH_MS)).toEqual({ limit: 2, remaining: 0, resetsAt: 4 * EPOCH_MS });
     expect(restarted.release(4 * EPOCH_MS).ready).toHaveLength(2);
+  });
+
+  test("another period neither refills the budget of the running epoch nor stops it for longer than that", () => {
+    const { manager, restart } = setUp(limited(2));
+    for (let i = 0; i < 8; i++) manager.enqueueToSend(message());
+    const start = 1000 * EPOCH_MS;
+    expect(manager.release(start).ready).toHaveLength(2);
+    // Shorter: what was used counts until the next of the shorter epochs.
+    const shorter = restart({ enabled: true, epochSeconds: 10, messagesPerEpoch: 2 });
+    expect(shorter.quota(start + 1)).toEqual({ limit: 2, remaining: 0, resetsAt: start + 10_000 });
+    expect(shorter.release(start + 1).ready).toEqual([]);
+    expect(shorter.release(start + 10_000).ready).toHaveLength(2);
+    // Longer: counted by the longer period, the number of the epoch is far lower.
+    const longer = restart(limited(2));
+    expect(longer.quota(start + 10_001)).toEqual({ limit: 2, remaining: 0, resetsAt: start + EPOCH_MS });
+    expect(longer.release(start + 20_000).ready).toHaveLength(2);
+  });
+
+  test("an origin sees what it used itself, and nothing of the others", () => {
+    const { manager } = setUp(limited(5));
+    expect(manager.shareOf("https://a.example", EPOCH_MS)).toEqual({ limit: 5, remaining: 5, resetsAt: 2 * EPOCH_MS });
+    for (let i = 0; i < 3; i++) manager.enqueueToSend(message());
+    manager.enqueueToSend(message({ origin: "https://b.example" }));
+    manager.release(EPOCH_MS);
+    expect(manager.shareOf("https://a.example", EPOCH_MS)?.remaining).toBe(2);
+    expect(manager.shareOf("https://b.example", EPOCH_MS)?.remaining).toBe(4);
+    expect(manager.shareOf("https://c.example", EPOCH_MS)?.remaining).toBe(5);
+    expect(manager.quota(EPOCH_MS)?.remaining).toBe(1);
+    expect(manager.shareOf("https://a.example", 2 * EPOCH_MS)?.remaining).toBe(5);
   });
 
   test("origins take turns, and segments go before upkeep", () => {

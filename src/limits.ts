@@ -255,6 +255,8 @@ export const LIMITS = {
     restartMaxMs: 1 * MINUTE,
     /** Milliseconds that an engine has for its end. Its writes are refused in any case once the next one began. */
     stopMs: 5 * SECOND,
+    /** Milliseconds of these in which it may still answer what the popup and the prompt asked. */
+    answersMs: 2 * SECOND,
     /** Milliseconds between alarms, which wake a worker that nothing else would; the least that browsers allow. */
     wakeMs: 1 * MINUTE,
   },

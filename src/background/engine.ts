@@ -24,6 +24,7 @@ import { type SettingsArea, UiKeys } from "../provider/ui-keys.ts";
 import { type NetworkControl, UiServer } from "../provider/ui-server.ts";
 import { Database } from "../storage/database.ts";
 import { SealedStorage } from "../storage/sealed-storage.ts";
+import { UI_PORT } from "../ui/background-api.ts";
 import { lockedChannels, runningChannels, usesOf } from "./channels.ts";
 import { useFastKeccak } from "./fast-keccak.ts";
 
@@ -132,8 +133,7 @@ async function startOn(database: Database, surroundings: EngineSurroundings): Pr
 
   const stop = async (): Promise<void> => {
     for (const change of ["online", "offline"]) globalThis.removeEventListener(change, channels.networkChanged);
-    vault.stop();
-    await channels.stop().finally(() => database.close());
+    await Promise.all([ui.stop(), vault.stop(), channels.stop()]).finally(() => database.close());
   };
 
   await permissions.resume();
@@ -160,8 +160,8 @@ async function startOn(database: Database, surroundings: EngineSurroundings): Pr
       ports.add(port);
     },
     async stop() {
-      // The pages' ends notice, and connect to the engine that follows.
-      for (const port of ports) port.close();
+      // The pages' ends notice, and connect to the engine that follows. Popup and prompt get their answers first.
+      for (const port of ports) if (port.name !== UI_PORT) port.close();
       await stop();
     },
   };

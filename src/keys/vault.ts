@@ -151,10 +151,10 @@ export class Vault {
     this.#arm();
   }
 
-  /** The worker ends, or its engine does. What is unlocked stays so. */
-  stop(): void {
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
+  /** The worker ends, or its engine does. What is unlocked stays so. Resolves when the session says what whoever starts next is to find. */
+  async stop(): Promise<void> {
+    this.#disarm();
+    await this.#busy;
   }
 
   /** Resolves when no content waits to be sealed anew, or none can be for now. */
@@ -181,7 +181,7 @@ export class Vault {
   async lock(): Promise<void> {
     if (this.state !== "unlocked") return;
     this.#parts.dataKeys.lock();
-    this.stop();
+    this.#disarm();
     this.#parts.wakeAt?.(undefined);
     this.#tell();
     // After whatever is under way, which may be about to keep the session.
@@ -240,7 +240,7 @@ export class Vault {
         this.#parts.dataKeys.hold(ringOf(current, dataKey), false);
         return { ...current, protection: { kind: "none", dataKey } };
       });
-      this.stop();
+      this.#disarm();
       this.#parts.wakeAt?.(undefined);
       await this.#parts.session.remove(SESSION_KEY);
       this.#tell();
@@ -358,9 +358,14 @@ export class Vault {
     return true;
   }
 
+  #disarm(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+  }
+
   /** Looks at the clock from time to time, since it may jump and machines sleep. */
   #arm(): void {
-    this.stop();
+    this.#disarm();
     if (this.state !== "unlocked" || this.#until === null) return;
     const left = Math.max(1, this.#until - this.#parts.clock.now());
     this.#cancelTimer = this.#parts.clock.after(Math.min(left, LIMITS.keys.autoLockCheckMs), () => {

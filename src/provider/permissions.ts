@@ -319,9 +319,9 @@ export class Permissions {
     return unlocked;
   }
 
-  /** The window may show prompts next, or has nothing to show any more. */
+  /** The window may show prompts next, or has nothing to show any more, also where an earlier life had opened it. */
   async #unlocked(): Promise<void> {
-    if (this.#parts.vault.locked || this.#waitForUnlock.size === 0) return;
+    if (this.#parts.vault.locked) return;
     for (const origin of [...this.#waitForUnlock.keys()]) settle(this.#waitForUnlock, origin, ok({}));
     await this.#closeIfDone();
   }

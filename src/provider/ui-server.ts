@@ -54,6 +54,9 @@ export class UiServer {
   readonly #parts: UiServerParts;
   readonly #activity: Activity;
   readonly #ports = new Set<HeldPort>();
+  /** Each until it was answered. */
+  readonly #underWay = new Set<Promise<void>>();
+  #stopping = false;
   #cancelSnapshot: (() => void) | undefined;
 
   constructor(parts: UiServerParts) {
@@ -78,15 +81,37 @@ export class UiServer {
     this.#ports.add(port);
     port.post(this.#snapshot());
     port.serve(
-      (frame) => void this.#onFrame(port, frame),
+      (frame) => this.#onFrame(port, frame),
       () => this.#ports.delete(port),
     );
     return true;
   }
 
-  async #onFrame(port: HeldPort, frame: unknown): Promise<void> {
-    const parsed = parseCommand(frame);
+  /**
+   * Answers what was asked, such as the unlocking that ends this engine, and closes its ports. What comes from now on is
+   * not looked at: the pages notice, and ask the next engine.
+   */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#cancelSnapshot?.();
+    await new Promise<void>((resolve) => {
+      const cancel = this.#parts.clock.after(LIMITS.background.answersMs, resolve);
+      void Promise.all(this.#underWay).then(() => {
+        cancel();
+        resolve();
+      });
+    });
+    for (const port of this.#ports) port.close();
+  }
+
+  #onFrame(port: HeldPort, frame: unknown): void {
+    const parsed = this.#stopping ? undefined : parseCommand(frame);
     if (!parsed) return;
+    const answered = this.#answer(port, parsed).finally(() => this.#underWay.delete(answered));
+    this.#underWay.add(answered);
+  }
+
+  async #answer(port: HeldPort, parsed: ParsedCommand): Promise<void> {
     const { id } = parsed;
     const done = await this.#run(parsed);
     const came = done.ok ? (done.value === undefined ? {} : { value: done.value }) : { error: done.error };
@@ -158,7 +183,8 @@ export class UiServer {
   }
 
   #changed(): void {
-    if (this.#ports.size === 0 && !this.#parts.setBadge) return;
+    // What the button shows is the next engine's to say.
+    if (this.#stopping || (this.#ports.size === 0 && !this.#parts.setBadge)) return;
     this.#cancelSnapshot ??= this.#parts.clock.after(LIMITS.provider.snapshotMs, () => {
       this.#cancelSnapshot = undefined;
       this.#showBadge();

@@ -183,6 +183,24 @@ describe("a vault with a password", () => {
     expect(await kindOf(vault.unlock(PASSWORD))).toBe("ok");
   });
 
+  test("who starts after a lock finds it locked, also where the lock had to wait for something under way", async () => {
+    const { machine } = await locked();
+    const { vault } = await machine.boot();
+    await vault.unlock(PASSWORD);
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    machine.derive = async (...args) => {
+      await released;
+      return quickDerive(...args);
+    };
+    const changing = vault.changePassword(PASSWORD, "another password");
+    const locking = vault.lock();
+    const stopped = vault.stop();
+    release();
+    await stopped;
+    expect((await machine.boot()).vault.state).toBe("locked");
+    await Promise.all([changing, locking]);
+  });
+
   test("a lock that comes while a password is being checked prevents what it was asked for", async () => {
     for (const change of ["changePassword", "removePassword"] as const) {
       const { machine } = await locked();

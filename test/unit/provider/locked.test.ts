@@ -85,6 +85,17 @@ describe("while the vault is locked", () => {
     expect((await connecting).locked).toBe(false);
   });
 
+  test("the window closes when it is unlocked, also where whoever waited is gone", async () => {
+    const { world, page } = await lockedWorld();
+    void page.provider.connect().catch(() => undefined);
+    await world.clock.settle();
+    world.reachable = false;
+    await world.kill();
+    expect(world.window.open).toBe(true);
+    await unlock(world);
+    expect(world.window.open).toBe(false);
+  });
+
   test("a window that is closed instead is 4001, and a site that insists is paused", async () => {
     const { world, page } = await lockedWorld();
     for (let i = 0; i < 3; i++) {

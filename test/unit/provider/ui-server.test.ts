@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { LIMITS } from "../../../src/limits.ts";
 import { ErrorCode } from "../../../src/provider/provider-api.ts";
 import type { UiAnswer, UiCommand, UiSnapshot } from "../../../src/ui/background-api.ts";
 import { EXTENSION_ID, EXTENSION_URL, failureOf, SITE, TOPIC, World } from "./world.ts";
@@ -104,6 +105,55 @@ describe("the popup's server", () => {
       popup.port.postMessage(frame);
     await world.clock.settle();
     expect(popup.frames.length).toBe(before);
+  });
+
+  test("at its end it answers what it was asked, and leaves to the next one what comes after that", async () => {
+    const { world, popup } = await opened();
+    const { promise: carriedOut, resolve: carryOut } = Promise.withResolvers<void>();
+    const { manager, stopUi } = await world.worker();
+    const close = manager.closeChannel.bind(manager);
+    manager.closeChannel = async (...args) => {
+      await carriedOut;
+      return close(...args);
+    };
+    const command = (id: number): void =>
+      popup.port.postMessage({
+        type: "command",
+        id,
+        command: { type: "closeChannel", channel: { origin: SITE, channelId: "room" } },
+      });
+    const answers = () => popup.frames.filter((frame) => (frame as UiAnswer).type === "answer");
+    let closed = false;
+    popup.port.onDisconnect.addListener(() => {
+      closed = true;
+    });
+    command(1);
+    await world.clock.settle();
+    const stopped = stopUi();
+    command(2);
+    await world.clock.settle();
+    expect([answers(), closed]).toEqual([[], false]);
+    carryOut();
+    await stopped;
+    await world.clock.settle();
+    expect([answers(), closed]).toEqual([[{ type: "answer", id: 1 }], true]);
+  });
+
+  test("an answer that does not come does not hold up its end", async () => {
+    const { world, popup } = await opened();
+    const { manager, stopUi } = await world.worker();
+    manager.closeChannel = () => new Promise(() => {});
+    const { promise: closed, resolve: close } = Promise.withResolvers<void>();
+    popup.port.onDisconnect.addListener(close);
+    popup.port.postMessage({
+      type: "command",
+      id: 1,
+      command: { type: "closeChannel", channel: { origin: SITE, channelId: "room" } },
+    });
+    await world.clock.settle();
+    const stopped = stopUi();
+    await world.clock.advance(LIMITS.background.answersMs);
+    await Promise.all([stopped, closed]);
   });
 
   test("a command that fails is answered with the reason", async () => {

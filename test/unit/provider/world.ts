@@ -44,6 +44,8 @@ export interface Worker {
   readonly transactor: Transactor;
   accept(port: HeldPort): void;
   setNetwork(status: ConnectionStatus): void;
+  /** Its engine ends, and answers the popup before. */
+  stopUi(): Promise<void>;
 }
 
 /** One life of a page. */
@@ -291,6 +293,7 @@ export class World {
     });
     await permissions.resume();
     return {
+      stopUi: () => ui.stop(),
       manager,
       permissions,
       keys,

@@ -58,6 +58,7 @@ const params = fc.oneof(
       onlyIfTrusted: value,
       scopes: value,
       parityRate: value,
+      cipher: value,
     },
     { requiredKeys: [] },
   ),
@@ -74,8 +75,14 @@ const frame = fc.oneof(
   }),
   fc.record(
     {
-      type: fc.constantFrom("hello", "cancel", "received", "reset", "answer"),
+      type: fc.constantFrom("hello", "cancel", "received", "reset", "answer", "focused", "cipher"),
       callId,
+      at: value,
+      focusedAt: value,
+      operationId: callId,
+      ok: fc.oneof(fc.boolean(), value),
+      output: value,
+      reason: value,
       push: value,
       version: value,
       pageId: callId,

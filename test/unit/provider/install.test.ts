@@ -163,6 +163,26 @@ describe("installation in a page", () => {
     expect(greetings()).toBe(2);
   });
 
+  test("a page that is looked at says so, once it has anything to say", async () => {
+    const { frames } = startBridge();
+    installProvider(DESCRIPTION);
+    const said = (type: string) => frames.filter((frame) => (frame as { type: string }).type === type);
+    Object.assign(fakeDocument, { visibilityState: "visible" });
+    page.dispatchEvent(new Event("focus"));
+    expect(frames).toEqual([]);
+    await provider().listChannels();
+    expect(said("hello")).toMatchObject([{ focusedAt: expect.any(Number) }]);
+    for (const target of [page, fakeDocument]) {
+      for (const type of ["focus", "pageshow", "visibilitychange"]) target.dispatchEvent(new Event(type));
+    }
+    Object.assign(fakeDocument, { visibilityState: "hidden" });
+    fakeDocument.dispatchEvent(new Event("visibilitychange"));
+    page.dispatchEvent(new Event("pageshow"));
+    await provider().listChannels();
+    expect(said("focused")).toHaveLength(3);
+    expect(said("focused")[0]).toEqual({ type: "focused", at: expect.any(Number) });
+  });
+
   test.each([
     ["an embedded frame", () => Object.assign(page, { top: {} })],
     ["an insecure context", () => vi.stubGlobal("isSecureContext", false)],

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
-import type { PageFrame, Push, ResetFrame } from "../../../src/provider/frames.ts";
+import type { CipherOperation, PageFrame, Push, ResetFrame } from "../../../src/provider/frames.ts";
 import { PROTOCOL_VERSION } from "../../../src/provider/frames.ts";
 import { createPageClient } from "../../../src/provider/page-client.ts";
-import type { Cursor, RequestId, Session } from "../../../src/provider/provider-api.ts";
+import type { CreateChannelParams, Cursor, RequestId, Session } from "../../../src/provider/provider-api.ts";
 import { ErrorCode } from "../../../src/provider/provider-api.ts";
 import { failureOf, TOPIC } from "./world.ts";
 
@@ -11,7 +11,7 @@ const SESSION: Session = { sessionId: "session", grants: [], locked: false };
 const STATUS = { network: "Connected", locked: false } as const;
 
 /** A page client at whose other end the test itself sits. */
-async function opened() {
+async function opened(encryption?: CreateChannelParams["encryption"]) {
   const clock = new VirtualClock();
   const posted: (PageFrame | ResetFrame)[] = [];
   const { provider, receive } = createPageClient(
@@ -31,7 +31,11 @@ async function opened() {
   };
   let pushes = 0;
   const push = (body: Push): void => receive({ type: "push", push: ++pushes, body });
-  const creating = provider.createReliableChannel({ channelId: "room", contentTopic: TOPIC });
+  const creating = provider.createReliableChannel({
+    channelId: "room",
+    contentTopic: TOPIC,
+    ...(encryption && { encryption }),
+  });
   receive({ type: "welcome", version: PROTOCOL_VERSION, session: SESSION, status: STATUS });
   answer({ channelId: "room", contentTopic: TOPIC, senderId: "me", session: SESSION });
   return { clock, posted, provider, receive, answer, push, channel: await creating };
@@ -114,5 +118,99 @@ describe("the page's side alone", () => {
     }
     expect(greetings() - before).toBeLessThan(20);
     expect(greetings() - before).toBeGreaterThan(3);
+  });
+});
+
+describe("the page's own functions", () => {
+  const asked: [string, Uint8Array][] = [];
+  const encryption = {
+    mode: "page",
+    encrypt(content: Uint8Array) {
+      asked.push(["encrypt", content]);
+      return content;
+    },
+    decrypt(payload: Uint8Array) {
+      asked.push(["decrypt", payload]);
+      return payload;
+    },
+  } as const;
+  const ask = (change: object = {}): Push => ({
+    kind: "cipher",
+    channelId: "room",
+    operationId: "1",
+    operation: "encrypt",
+    input: Uint8Array.of(1),
+    ...change,
+  });
+
+  test("never leave the page: the call says the mode alone, and that the page has them", async () => {
+    const { posted } = await opened(encryption);
+    const calls = posted.filter((frame) => frame.type === "call");
+    expect(calls.map(({ method, params }) => [method, params])).toMatchObject([
+      ["create", { encryption: { mode: "page" } }],
+      ["attach", { channelId: "room", cipher: true }],
+    ]);
+    expect(() => structuredClone(posted)).not.toThrow();
+  });
+
+  test("a background that forgot is told which channels the page has them for, and when it was looked at", async () => {
+    const { receive, clock, posted } = await opened(encryption);
+    const plain = await opened();
+    for (const down of [receive, plain.receive]) down({ type: "link", state: "down" });
+    await clock.advance(1);
+    await plain.clock.advance(1);
+    expect(posted.findLast((frame) => frame.type === "hello")).toMatchObject({
+      attached: [{ channelId: "room", cipher: true }],
+    });
+    expect(plain.posted.findLast((frame) => frame.type === "hello")?.attached[0]).not.toHaveProperty("cipher");
+  });
+
+  test("are called for what makes sense, and for nothing else", async () => {
+    const { push, posted } = await opened(encryption);
+    asked.length = 0;
+    for (const change of [
+      { channelId: "elsewhere" },
+      { channelId: "__proto__" },
+      { operation: "constructor" },
+      { operation: undefined },
+      { input: "text" },
+      { input: [1] },
+      { input: undefined },
+      { operationId: 1 },
+    ]) {
+      push(ask(change));
+    }
+    await Promise.resolve();
+    expect(asked).toEqual([]);
+    expect(posted.filter((frame) => frame.type === "cipher")).toEqual([]);
+    push(ask());
+    push(ask({ operationId: "2", operation: "decrypt" } satisfies Partial<CipherOperation>));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(asked.map(([name]) => name)).toEqual(["encrypt", "decrypt"]);
+    expect(posted.filter((frame) => frame.type === "cipher")).toEqual(
+      ["1", "2"].map((operationId) => ({ type: "cipher", operationId, ok: true, output: Uint8Array.of(1) })),
+    );
+  });
+
+  test("of a channel without any are not called, and after disconnect no more", async () => {
+    const without = await opened();
+    without.push(ask());
+    const { push, posted, provider, answer } = await opened(encryption);
+    const disconnecting = provider.disconnect();
+    answer(undefined);
+    await disconnecting;
+    asked.length = 0;
+    push(ask());
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(asked).toEqual([]);
+    for (const frames of [posted, without.posted]) expect(frames.some(({ type }) => type === "cipher")).toBe(false);
+  });
+
+  test("an answer that is ready when the line is down is dropped: it would open one without a greeting", async () => {
+    const { push, receive, posted } = await opened(encryption);
+    push(ask());
+    receive({ type: "link", state: "down" });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(posted.some(({ type }) => type === "cipher")).toBe(false);
   });
 });

@@ -1,5 +1,5 @@
 /** What went wrong and what to do next, in words, by the code of the error. */
-import { ErrorCode, type ReliableChannelError } from "../../src/provider/provider-api.ts";
+import { ErrorCode, type ReliableChannelError } from "../../packages/reliable-channel/index.ts";
 
 /** `instanceof` does not hold across worlds: name and code tell. */
 function isReliableChannelError(error: unknown): error is ReliableChannelError {

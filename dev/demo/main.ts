@@ -1,8 +1,12 @@
 /** The page of the demo: a form, a room, a status strip. Written only against `window.reliableChannel`. */
-import type { ChannelStatus, ProviderStatus, ReliableChannelProvider } from "../../src/provider/provider-api.ts";
+import {
+  type ChannelStatus,
+  detectReliableChannel,
+  type ProviderStatus,
+  type ReliableChannelProvider,
+} from "../../packages/reliable-channel/index.ts";
 import { MAX_NAME_CHARS } from "./chat-message.ts";
 import { errorWords } from "./error-words.ts";
-import { findProvider } from "./find-provider.ts";
 import { Room, type RoomEncryption } from "./room.ts";
 import { MessageList, sizeWords } from "./view.ts";
 
@@ -213,7 +217,7 @@ function fillFromAddress(): void {
 
 async function start(): Promise<void> {
   fillFromAddress();
-  const provider = await findProvider(LOOK_MS);
+  const provider = await detectReliableChannel({ timeoutMs: LOOK_MS });
   if (provider === undefined) {
     showScreen("hint");
     return;

@@ -2,7 +2,7 @@
  * What this browser said in a room. The extension keeps requests and what others sent, not a copy of the words for the
  * author; a page that shows them after a reload keeps them itself.
  */
-import type { RequestId } from "../../src/provider/provider-api.ts";
+import type { RequestId } from "../../packages/reliable-channel/index.ts";
 import type { ChatMessage } from "./chat-message.ts";
 
 export interface OwnMessage extends ChatMessage {

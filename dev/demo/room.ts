@@ -5,7 +5,7 @@ import type {
   ReliableChannel,
   ReliableChannelProvider,
   RequestId,
-} from "../../src/provider/provider-api.ts";
+} from "../../packages/reliable-channel/index.ts";
 import { type ChatMessage, decodeChatMessage, encodeChatMessage } from "./chat-message.ts";
 import { advance, type Delivery } from "./delivery.ts";
 import { errorWords } from "./error-words.ts";

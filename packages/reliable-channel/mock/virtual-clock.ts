@@ -1,4 +1,5 @@
 import type { Clock } from "../../../src/common/clock.ts";
+import { macrotask } from "./macrotask.ts";
 
 interface Timer {
   readonly at: number;
@@ -67,7 +68,6 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** A macrotask runs only once no microtask is left, so chains of promises of any length have come to rest. */
 async function settle(): Promise<void> {
-  for (let i = 0; i < 3; i++) await new Promise<void>((resolve) => setImmediate(resolve));
+  for (let i = 0; i < 3; i++) await macrotask();
 }

@@ -144,12 +144,21 @@ export class ProtobufWriter {
   }
 
   string(field: number, value: string): this {
-    if (!isAscii(value)) return this.bytes(field, utf8(value));
     this.#reserve(2 * MAX_VARINT_BYTES + value.length);
+    const start = this.#length;
     this.#push(field * 8 + WIRE_BYTES);
     this.#push(value.length);
-    for (let i = 0; i < value.length; i++) this.#buffer[this.#length++] = value.charCodeAt(i);
-    return this;
+    // Nearly every text is ASCII, where each UTF-16 unit is its own byte in UTF-8.
+    let units = 0;
+    for (let i = 0; i < value.length; i++) {
+      const unit = value.charCodeAt(i);
+      units |= unit;
+      this.#buffer[this.#length + i] = unit;
+    }
+    this.#length += value.length;
+    if (units < 0x80) return this;
+    this.#length = start;
+    return this.bytes(field, utf8(value));
   }
 
   /** A message within this one; it is finished with this. */
@@ -191,10 +200,4 @@ export class ProtobufWriter {
     for (; rest >= 0x80; rest >>>= 7) this.#buffer[this.#length++] = (rest & 0x7f) | 0x80;
     this.#buffer[this.#length++] = rest;
   }
-}
-
-/** Whether each UTF-16 unit is its own byte in UTF-8. */
-function isAscii(text: string): boolean {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) >= 0x80) return false;
-  return true;
 }

@@ -1,7 +1,7 @@
 import type { Bytes } from "../common/bytes.ts";
 import type { Result } from "../common/result.ts";
 import type { BloomFilter, FilterShape, HashPair } from "./bloom-filter.ts";
-import type { SdsMessage } from "./message.ts";
+import type { SdsMessage, UnencodedMessage } from "./message.ts";
 
 /** How SDS messages stand on the wire. A channel uses the one layout of its profile, both ways. */
 export interface SdsLayout {
@@ -10,7 +10,7 @@ export interface SdsLayout {
   readonly lamportUnitMs: number;
   /** Whether ephemeral messages carry a Lamport timestamp. LIP-109 has none in them; nim-sds refuses messages without. */
   readonly ephemeralLamport: boolean;
-  encode(message: SdsMessage): Bytes;
+  encode(message: UnencodedMessage): Bytes;
   /** Never throws. Bytes of the message are views of `wire`. */
   decode(wire: Uint8Array): Result<SdsMessage>;
   /** What the positions of `messageId` in a filter follow from. */

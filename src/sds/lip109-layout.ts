@@ -22,7 +22,7 @@ import { ProtobufWriter, readFields } from "../common/protobuf.ts";
 import { err, ok, type Result } from "../common/result.ts";
 import { BloomFilter, type FilterShape, filterBytes, filterShape, type HashPair } from "./bloom-filter.ts";
 import type { SdsLayout } from "./layout.ts";
-import type { HistoryEntry, SdsMessage } from "./message.ts";
+import type { HistoryEntry, SdsMessage, UnencodedMessage } from "./message.ts";
 import { murmur3 } from "./murmur3.ts";
 
 /** Parameters do not travel, so everybody uses these: 150,000 bits, 10 positions, 18,752 bytes. */
@@ -42,25 +42,26 @@ export const lip109Layout: SdsLayout = {
   decodeFilter,
 };
 
-function encode(message: SdsMessage): Bytes {
+function encode(message: UnencodedMessage): Bytes {
+  const bloomFilter = message.bloomFilter instanceof BloomFilter ? message.bloomFilter.bytes : message.bloomFilter;
   const writer = new ProtobufWriter();
   if (message.senderId !== "") writer.string(1, message.senderId);
   writer.string(2, message.messageId);
   writer.string(3, message.channelId);
   if (message.lamportTimestamp !== undefined) writer.varint(10, message.lamportTimestamp);
-  for (const entry of message.causalHistory) writer.bytes(11, encodeEntry(entry));
-  if (message.bloomFilter.length > 0) writer.bytes(12, message.bloomFilter);
-  for (const entry of message.repairRequest) writer.bytes(13, encodeEntry(entry));
+  for (const entry of message.causalHistory) writer.message(11, writeEntry(entry));
+  if (bloomFilter.length > 0) writer.bytes(12, bloomFilter);
+  for (const entry of message.repairRequest) writer.message(13, writeEntry(entry));
   if (message.content.length > 0) writer.bytes(20, message.content);
   return writer.finish();
 }
 
-function encodeEntry(entry: HistoryEntry): Bytes {
+function writeEntry(entry: HistoryEntry): ProtobufWriter {
   const writer = new ProtobufWriter();
   writer.string(1, entry.messageId);
   if (entry.retrievalHint && entry.retrievalHint.length > 0) writer.bytes(2, entry.retrievalHint);
   if (entry.senderId) writer.string(3, entry.senderId);
-  return writer.finish();
+  return writer;
 }
 
 function decode(wire: Uint8Array): Result<SdsMessage> {

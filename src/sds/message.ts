@@ -1,4 +1,5 @@
 import type { Bytes } from "../common/bytes.ts";
+import type { BloomFilter } from "./bloom-filter.ts";
 
 /** A message as another one refers to it, LIP-109 `HistoryEntry`. */
 export interface HistoryEntry {
@@ -23,6 +24,11 @@ export interface SdsMessage {
   /** Empty in sync messages. */
   readonly content: Uint8Array;
   readonly repairRequest: readonly HistoryEntry[];
+}
+
+/** An SDS message on its way to the wire: its filter may still be one, which spares the layout a buffer. */
+export interface UnencodedMessage extends Omit<SdsMessage, "bloomFilter"> {
+  readonly bloomFilter: Uint8Array | BloomFilter;
 }
 
 /** An SDS message with its exact bytes. */

@@ -14,7 +14,7 @@ import { LIMITS } from "../limits.ts";
 import { BloomFilter, type FilterShape, filterShape, type HashPair } from "./bloom-filter.ts";
 import { farmHash64, type Hash64 } from "./farm-hash.ts";
 import type { SdsLayout } from "./layout.ts";
-import type { HistoryEntry, SdsMessage } from "./message.ts";
+import type { HistoryEntry, SdsMessage, UnencodedMessage } from "./message.ts";
 
 const LAMPORT_END = 1n << 63n;
 /** Below this a Lamport timestamp is written as an ordinary number, which is far quicker. In seconds: until 2106. */
@@ -36,7 +36,7 @@ export const nimLayout: SdsLayout = {
   decodeFilter,
 };
 
-function encode(message: SdsMessage): Bytes {
+function encode(message: UnencodedMessage): Bytes {
   const writer = new ProtobufWriter();
   writer.string(1, message.messageId);
   const lamport = message.lamportTimestamp ?? 0n;
@@ -45,7 +45,8 @@ function encode(message: SdsMessage): Bytes {
   writer.string(4, message.channelId);
   // Present even when empty: nim-sds refuses a message without content field.
   writer.bytes(5, message.content);
-  writer.bytes(6, message.bloomFilter);
+  if (message.bloomFilter instanceof BloomFilter) writer.message(6, writeFilter(message.bloomFilter));
+  else writer.bytes(6, message.bloomFilter);
   if (message.senderId !== "") writer.string(7, message.senderId);
   for (const entry of message.repairRequest) writer.message(13, writeEntry(entry));
   return writer.finish();
@@ -167,14 +168,17 @@ function adaptiveShape(identifiers: number, nth: number): FilterShape {
 }
 
 function encodeFilter(filter: BloomFilter): Bytes {
+  return writeFilter(filter).finish();
+}
+
+function writeFilter(filter: BloomFilter): ProtobufWriter {
   const { capacity, errorRate, hashes, bits } = filter.shape;
   return new ProtobufWriter()
     .bytes(1, filter.bytes)
     .varint(2, capacity)
     .varint(3, Math.floor(errorRate * ERROR_RATE_UNIT))
     .varint(4, hashes)
-    .varint(5, bits)
-    .finish();
+    .varint(5, bits);
 }
 
 function decodeFilter(bytes: Uint8Array): BloomFilter | undefined {

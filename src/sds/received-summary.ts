@@ -1,4 +1,3 @@
-import type { Bytes } from "../common/bytes.ts";
 import { BloomFilter } from "./bloom-filter.ts";
 import { HashedIds } from "./hashed-ids.ts";
 import type { SdsLayout } from "./layout.ts";
@@ -47,15 +46,15 @@ export class ReceivedSummary {
     }
   }
 
-  /** The filter for a message of ours, serialised; `named` stands in its causal history and needs no filter. */
-  nextFilter(named: ReadonlySet<string>): Bytes {
+  /** The filter for a message of ours; `named` stands in its causal history and needs no filter. */
+  nextFilter(named: ReadonlySet<string>): BloomFilter {
     this.#forgetRepeated();
     const ids = [...this.#bySequence.ascending()].filter((id) => !named.has(id));
     const sends = this.#meta.row.sends + 1;
     this.#meta.change({ sends });
     const filter = BloomFilter.empty(this.#layout.filterShape(ids.length, sends));
     for (const id of ids) filter.insert(this.#hashed.pairOf(id));
-    return this.#layout.encodeFilter(filter);
+    return filter;
   }
 
   #forgetRepeated(): void {

@@ -26,20 +26,23 @@ export interface Comparison {
 /** Milliseconds of rounds that do not count, in which the engine compiles, and how many rounds these are at least. */
 const WARM_UP_MS = 1_000;
 const WARM_UP_ROUNDS = 2;
+/** Milliseconds of rounds that count, and how many these are at least: of short ones many, as a moment disturbs each. */
+const MEASURED_MS = 2_000;
+const MEASURED_ROUNDS = 7;
 
-export async function compare(ours: Contender, peer: Contender, rounds = 7): Promise<Comparison> {
+export async function compare(ours: Contender, peer: Contender): Promise<Comparison> {
   const times: { readonly ours: number; readonly peer: number }[] = [];
-  await warmUp(async () => {
+  await repeat(WARM_UP_MS, WARM_UP_ROUNDS, async () => {
     await timed(ours);
     await timed(peer);
   });
-  for (let round = 0; round < rounds; round++) {
+  await repeat(MEASURED_MS, MEASURED_ROUNDS, async (round) => {
     // Whoever comes second may find the caches warm or the heap full: the order alternates.
     const first = round % 2 === 0;
     const early = await timed(first ? ours : peer);
     const late = await timed(first ? peer : ours);
     times.push(first ? { ours: early, peer: late } : { ours: late, peer: early });
-  }
+  });
   return {
     ours: median(times.map((round) => round.ours)),
     peer: median(times.map((round) => round.peer)),
@@ -47,17 +50,9 @@ export async function compare(ours: Contender, peer: Contender, rounds = 7): Pro
   };
 }
 
-/** Microseconds for doing it once, the median of the rounds: where there is nobody to compare with. */
-export async function measure(contender: Contender, rounds = 7): Promise<number> {
-  const times: number[] = [];
-  await warmUp(() => timed(contender));
-  for (let round = 0; round < rounds; round++) times.push(await timed(contender));
-  return median(times);
-}
-
-async function warmUp(round: () => Promise<unknown>): Promise<void> {
-  const end = performance.now() + WARM_UP_MS;
-  for (let done = 0; done < WARM_UP_ROUNDS || performance.now() < end; done++) await round();
+async function repeat(leastMs: number, least: number, once: (round: number) => Promise<unknown>): Promise<void> {
+  const end = performance.now() + leastMs;
+  for (let round = 0; round < least || performance.now() < end; round++) await once(round);
 }
 
 async function timed({ prepare, times }: Contender): Promise<number> {

@@ -38,9 +38,9 @@ export class WakuParticipant {
 
   /** The bytes for the network. */
   async send(content: Uint8Array): Promise<Uint8Array> {
-    let wire = new Uint8Array(0);
+    let wire: Uint8Array = new Uint8Array(0);
     this.channel.pushOutgoingMessage(content, async (message: Message) => {
-      wire = new Uint8Array(message.encode());
+      wire = message.encode();
       return { success: true, retrievalHint: HASH };
     });
     await this.channel.processTasks();

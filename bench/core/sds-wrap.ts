@@ -1,78 +1,44 @@
-/** SDS: one message of 1 KiB wrapped and encoded, after histories of different lengths. */
-import { type Contender, compare } from "../compare.ts";
-import { HISTORIES } from "../history.ts";
+/**
+ * SDS: one message of 1 KiB wrapped and encoded, after histories of different lengths.
+ *
+ * Both sides derive its id from its content by a hash, name a causal history, make a filter, encode, and enter the
+ * message into log and outgoing buffer. Ours notes every row of that for storage besides; the peer keeps nothing.
+ */
+import type { Contender } from "../compare.ts";
+import { historyRows, participants } from "../histories.ts";
 import { OurParticipant } from "../our-sds.ts";
-import { atLeast, type Row } from "../row.ts";
-import { PEER, WakuParticipant } from "../waku-sds.ts";
+import type { Row } from "../row.ts";
+import { WakuParticipant } from "../waku-sds.ts";
 
-const OUR_TIMES = 200;
-const PEER_TIMES: Readonly<Record<number, number>> = { 0: 20, 1000: 10, 10000: 4, 100000: 2 };
-const GOALS: Readonly<Record<number, number>> = { 0: 5, 1000: 5, 10000: 5, 100000: 300 };
-/** How much more the longest history may cost than the one of 1,000 messages. */
-const FLATNESS = 1.2;
-
-export async function rows(): Promise<readonly Row[]> {
-  const rows: Row[] = [];
-  for (const history of HISTORIES) {
-    const { ours, peer, ratio } = await compare(ourWrap(history), peerWrap(history));
-    rows.push({
-      what: `SDS wrap + encode, 1 KiB, history ${history.toLocaleString("en")}`,
-      ours,
-      unit: "µs",
-      peer: { name: PEER, value: peer },
-      ...atLeast(ratio, GOALS[history] ?? 1),
-    });
-  }
-  const { ours, peer, ratio } = await compare(ourWrap(1_000), ourWrap(100_000));
-  rows.push({
-    what: "SDS wrap at history 100,000, against 1,000",
-    ours: peer,
-    unit: "µs",
-    peer: { name: "ours at 1,000", value: ours },
-    ratio,
-    goal: `≤ ${FLATNESS}×`,
-    met: ratio <= FLATNESS,
-  });
-  return rows;
+interface Sender {
+  send(content: Uint8Array): unknown;
 }
 
-function ourWrap(history: number): Contender {
-  const lasting = new OurParticipant("alice", history);
-  return {
-    times: OUR_TIMES,
-    prepare(times) {
-      const participants =
-        history > 0 ? [lasting] : Array.from({ length: times }, () => new OurParticipant("alice", 0));
-      const contents = differentContents(times);
-      return () => {
-        for (const [at, content] of contents.entries()) participants[at % participants.length]?.send(content);
-      };
-    },
-  };
+export function rows(): Promise<readonly Row[]> {
+  return historyRows(
+    "SDS wrap + encode",
+    (history) => wrapping(participants(history, () => new OurParticipant("alice", history))),
+    (history) => wrapping(participants(history, () => new WakuParticipant("alice", history))),
+  );
 }
 
-function peerWrap(history: number): Contender {
-  const lasting = new WakuParticipant("alice", history);
-  return {
-    times: PEER_TIMES[history] ?? 1,
-    prepare(times) {
-      const participants =
-        history > 0 ? [lasting] : Array.from({ length: times }, () => new WakuParticipant("alice", 0));
-      const contents = differentContents(times);
-      return async () => {
-        for (const [at, content] of contents.entries()) await participants[at % participants.length]?.send(content);
-      };
-    },
+function wrapping(sendersOf: (times: number) => readonly Sender[]): Contender["prepare"] {
+  return (times) => {
+    const sends = sendersOf(times).map((sender) => ({ sender, content: differentContent() }));
+    return async () => {
+      for (const { sender, content } of sends) {
+        const done = sender.send(content);
+        if (done instanceof Promise) await done;
+      }
+    };
   };
 }
 
 let made = 0;
 
 /** The peer derives ids from contents alone, so that equal ones would be one message. */
-function differentContents(count: number): readonly Uint8Array[] {
-  return Array.from({ length: count }, () => {
-    const content = new Uint8Array(1024);
-    new DataView(content.buffer).setUint32(0, made++);
-    return content;
-  });
+function differentContent(): Uint8Array {
+  const content = new Uint8Array(1024);
+  new DataView(content.buffer).setUint32(0, made++);
+  return content;
 }

@@ -1,0 +1,52 @@
+/** What a message costs after histories of different lengths, ours beside the peer's. */
+import { type Contender, compare } from "./compare.ts";
+import { HISTORIES } from "./history.ts";
+import { atLeast, type Row } from "./row.ts";
+import { PEER } from "./waku-sds.ts";
+
+/** Messages of a round: of ours so many that a round takes about as long as the peer's without any history. */
+const OUR_TIMES = 200;
+const PEER_TIMES: Readonly<Record<number, number>> = { 0: 20, 1000: 10, 10000: 4, 100000: 2 };
+const GOALS: Readonly<Record<number, number>> = { 0: 5, 1000: 5, 10000: 5, 100000: 300 };
+/** How much more the longest history may cost than the one of 1,000 messages. */
+const FLATNESS = 1.2;
+
+/** What each side does to one message: returns the work of a round, on participants that have this history. */
+export type Side = (history: number) => Contender["prepare"];
+
+export async function historyRows(what: string, ours: Side, peer: Side): Promise<readonly Row[]> {
+  const rows: Row[] = [];
+  for (const history of HISTORIES) {
+    const compared = await compare(
+      { times: OUR_TIMES, prepare: ours(history) },
+      { times: PEER_TIMES[history] ?? 1, prepare: peer(history) },
+    );
+    rows.push({
+      what: `${what}, 1 KiB, history ${history.toLocaleString("en")}`,
+      ours: compared.ours,
+      unit: "µs",
+      peer: { name: PEER, value: compared.peer },
+      ...atLeast(compared.ratio, GOALS[history] ?? 1),
+    });
+  }
+  const [short, long] = [1_000, 100_000].map((history) => ({ times: OUR_TIMES, prepare: ours(history) }));
+  if (short === undefined || long === undefined) return rows;
+  const flatness = await compare(short, long);
+  rows.push({
+    what: `${what} at history 100,000, against 1,000`,
+    ours: flatness.peer,
+    unit: "µs",
+    peer: { name: "ours at 1,000", value: flatness.ours },
+    ratio: flatness.ratio,
+    goal: `≤ ${FLATNESS}×`,
+    met: flatness.ratio <= FLATNESS,
+  });
+  return rows;
+}
+
+/** The participants of a round: one that has the history and keeps it, or a new one for each message without any. */
+export function participants<P>(history: number, make: () => P): (times: number) => readonly P[] {
+  if (history === 0) return (times) => Array.from({ length: times }, make);
+  const lasting = make();
+  return (times) => Array<P>(times).fill(lasting);
+}

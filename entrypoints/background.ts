@@ -1,5 +1,6 @@
 import { browser } from "@wxt-dev/webextension-polyfill/browser";
 import { defineBackground } from "wxt/utils/define-background";
+import { clearClipboardWhenDue } from "../src/background/clipboard-clearing.ts";
 import { startEngine } from "../src/background/engine.ts";
 import { EngineKeeper } from "../src/background/engine-keeper.ts";
 import { readNetwork, writeNetwork } from "../src/background/network-setting.ts";
@@ -9,6 +10,7 @@ import { NETWORK_SETTING } from "../src/messaging/network-config.ts";
 import { browserSession } from "../src/provider/browser-session.ts";
 import { createPromptWindow } from "../src/provider/prompt-window.ts";
 import { HeldPort } from "../src/provider/runtime-port.ts";
+import { CLIPBOARD_ALARM } from "../src/ui/clipboard-deadline.ts";
 
 /** Wakes the worker when the vault is due to be locked. */
 const LOCK_ALARM = "lock";
@@ -52,8 +54,10 @@ export default defineBackground(() => {
     if (area === "local" && NETWORK_SETTING in changes) keeper.replace();
   });
 
+  browser.alarms.onAlarm.addListener(({ name }) => {
+    if (name === CLIPBOARD_ALARM) void clearClipboardWhenDue(browser, systemClock);
+  });
   // While a node is unreachable nothing else would wake a worker that was suspended.
-  browser.alarms.onAlarm.addListener(() => undefined);
   void browser.alarms.create("wake", { periodInMinutes: LIMITS.background.wakeMs / 60_000 });
   browser.runtime.onStartup.addListener(() => undefined);
 });

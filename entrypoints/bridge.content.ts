@@ -1,8 +1,9 @@
 import { defineContentScript } from "wxt/utils/define-content-script";
 import type { BridgeRuntime } from "../src/provider/bridge.ts";
 import { bridge, offerPort } from "../src/provider/bridge.ts";
+import { type ClearingRuntime, clearClipboardOnRequest } from "../src/provider/clear-clipboard.ts";
 
-declare const chrome: { readonly runtime?: BridgeRuntime } | undefined;
+declare const chrome: { readonly runtime?: BridgeRuntime & ClearingRuntime } | undefined;
 
 export default defineContentScript({
   matches: ["https://*/*", "http://localhost/*", "http://127.0.0.1/*"],
@@ -11,8 +12,11 @@ export default defineContentScript({
   noScriptStartedPostMessage: true,
   main(ctx) {
     if (!isSecureContext || window !== window.top || window.origin === "null") return;
+    const runtime = () => (typeof chrome === "undefined" ? undefined : chrome.runtime);
+    const own = runtime();
+    if (own) clearClipboardOnRequest(own, (text) => navigator.clipboard.writeText(text));
     offerPort((port) => {
-      const { invalidated } = bridge(port, () => (typeof chrome === "undefined" ? undefined : chrome.runtime));
+      const { invalidated } = bridge(port, runtime);
       ctx.onInvalidated(invalidated);
     });
   },

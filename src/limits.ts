@@ -290,6 +290,9 @@ export const LIMITS = {
     shards: 1_024,
     /** Milliseconds after which a copied key leaves the clipboard. */
     clipboardMs: 1 * MINUTE,
+    /** Milliseconds between attempts while nothing of ours is in front, and for which they are made: then it holds something else. */
+    clipboardRetryMs: 30 * SECOND,
+    clipboardTryMs: 10 * MINUTE,
     /** Milliseconds without a keystroke after which pasted text is looked at. */
     inspectMs: 150,
     /** Requests that the view of one channel lists; the others are under Activity. */

@@ -1,6 +1,7 @@
-/** Copies a secret, and takes it out of the clipboard a minute later. */
+/** Copies a secret, and takes it out of the clipboard a minute later; the background does where this window is gone by then. */
 import { type Clock, systemClock } from "../common/clock.ts";
 import { LIMITS } from "../limits.ts";
+import type { ClipboardDeadline } from "./clipboard-deadline.ts";
 
 export interface SecretClipboardView {
   /** `overdue`: it could not be cleared yet, as browsers let only the window in front write to the clipboard. */
@@ -11,14 +12,16 @@ export interface SecretClipboardView {
 
 export class SecretClipboard {
   readonly #write: (text: string) => Promise<void>;
+  readonly #deadline: ClipboardDeadline;
   readonly #clock: Clock;
   readonly #subscribers = new Set<(view: SecretClipboardView) => void>();
   #view: SecretClipboardView = { state: "empty", seconds: 0 };
   #cancel: (() => void) | undefined;
   #clearsAt = 0;
 
-  constructor(write: (text: string) => Promise<void>, clock: Clock = systemClock) {
+  constructor(write: (text: string) => Promise<void>, deadline: ClipboardDeadline, clock: Clock = systemClock) {
     this.#write = write;
+    this.#deadline = deadline;
     this.#clock = clock;
   }
 
@@ -38,6 +41,14 @@ export class SecretClipboard {
       return;
     }
     this.#clearsAt = this.#clock.now() + LIMITS.ui.clipboardMs;
+    await Promise.all([this.#deadline.set(this.#clearsAt), this.#tick()]);
+  }
+
+  /** Takes up what an earlier window copied. */
+  async resume(): Promise<void> {
+    const at = await this.#deadline.get();
+    if (at === undefined || this.#view.state !== "empty") return;
+    this.#clearsAt = at;
     await this.#tick();
   }
 
@@ -56,10 +67,12 @@ export class SecretClipboard {
   async #clear(): Promise<void> {
     try {
       await this.#write("");
-      this.#show({ state: "cleared", seconds: 0 });
     } catch {
       this.#show({ state: "overdue", seconds: 0 });
+      return;
     }
+    this.#show({ state: "cleared", seconds: 0 });
+    await this.#deadline.clear();
   }
 
   #show(view: SecretClipboardView): void {

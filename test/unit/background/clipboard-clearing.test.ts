@@ -1,0 +1,108 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { type ClearingBrowser, clearClipboardWhenDue } from "../../../src/background/clipboard-clearing.ts";
+import { LIMITS } from "../../../src/limits.ts";
+import { type ClearingRuntime, clearClipboardOnRequest } from "../../../src/provider/clear-clipboard.ts";
+import { CLIPBOARD_ALARM, clipboardDeadline } from "../../../src/ui/clipboard-deadline.ts";
+import { FakeSession } from "../keys/vault-world.ts";
+
+const { clipboardMs, clipboardRetryMs, clipboardTryMs } = LIMITS.ui;
+type Listener = Parameters<ClearingRuntime["onMessage"]["addListener"]>[0];
+
+describe("a copied secret whose window is gone", () => {
+  let now: number;
+  let content: string;
+  let inFront: boolean;
+  let tab: { readonly id?: number } | undefined;
+  let alarm: number | undefined;
+  let session: FakeSession;
+  let browser: ClearingBrowser;
+
+  beforeEach(async () => {
+    now = 1_000_000;
+    content = "secret";
+    inFront = true;
+    tab = { id: 7 };
+    alarm = undefined;
+    session = new FakeSession();
+    let listener: Listener | undefined;
+    const runtime: ClearingRuntime = {
+      onMessage: {
+        addListener: (added) => {
+          listener = added;
+        },
+      },
+    };
+    clearClipboardOnRequest(runtime, async (text) => {
+      if (!inFront) throw new Error("Document is not focused.");
+      content = text;
+    });
+    browser = {
+      storage: { session },
+      alarms: {
+        create: (name, { when }) => {
+          expect(name).toBe(CLIPBOARD_ALARM);
+          alarm = when;
+        },
+        clear: async () => {
+          alarm = undefined;
+        },
+      },
+      tabs: {
+        query: async () => (tab === undefined ? [] : [tab]),
+        sendMessage: (id, message) => {
+          expect(id).toBe(7);
+          return new Promise((resolve, reject) => {
+            if (listener?.(message, {}, resolve) !== true) reject(new Error("Receiving end does not exist."));
+          });
+        },
+      },
+    };
+    await clipboardDeadline(browser).set(now + clipboardMs);
+  });
+
+  const due = async (after: number): Promise<void> => {
+    now += after;
+    await clearClipboardWhenDue(browser, { now: () => now });
+  };
+
+  test("is taken out by the page in front, at its time and not before", async () => {
+    expect(alarm).toBe(now + clipboardMs);
+    await due(1);
+    expect([content, alarm]).toEqual(["secret", now - 1 + clipboardMs]);
+    await due(clipboardMs);
+    expect([content, alarm, session.items.size]).toEqual(["", undefined, 0]);
+  });
+
+  test.each([
+    ["another application is in front", false, { id: 7 }],
+    ["no window is open", true, undefined],
+    ["the window in front is none of a site", true, {}],
+  ])(
+    "is tried again while %s, and given up when the clipboard holds something else by then",
+    async (_, focused, front) => {
+      inFront = focused;
+      tab = front;
+      await due(clipboardMs);
+      expect([content, alarm]).toEqual(["secret", now + clipboardRetryMs]);
+      await due(clipboardRetryMs);
+      expect([content, alarm]).toEqual(["secret", now + clipboardRetryMs]);
+      await due(clipboardTryMs);
+      expect([content, alarm, session.items.size]).toEqual(["secret", undefined, 0]);
+    },
+  );
+
+  test("is nothing to an alarm of which nobody knows why", async () => {
+    session.items.clear();
+    content = "something of the person's";
+    await due(clipboardMs);
+    expect(content).toBe("something of the person's");
+    session.items.set("clipboardClearsAt", "soon");
+    await due(clipboardMs);
+    expect(content).toBe("something of the person's");
+  });
+
+  test("is nothing that another message clears", async () => {
+    await expect(browser.tabs.sendMessage(7, "clear everything")).rejects.toThrow();
+    expect(content).toBe("secret");
+  });
+});

@@ -1,6 +1,6 @@
-/** The channels of an engine: running over the messaging layer, or locked and at rest. */
+/** The channels of an engine: running over the messaging layer, or locked and only receiving. */
 import { LockedChannels } from "../channel/locked-channels.ts";
-import type { MessagingClient, Storage } from "../channel/ports.ts";
+import type { MessageReceiver, MessagingClient, Storage } from "../channel/ports.ts";
 import { ReliableChannelManager } from "../channel/reliable-channel-manager.ts";
 import type { ChannelManagerApi, ChannelSummary } from "../channel/types.ts";
 import type { Clock } from "../common/clock.ts";
@@ -54,18 +54,18 @@ export async function runningChannels(
   };
 }
 
-export async function lockedChannels(rows: Rows): Promise<EngineChannels> {
-  const manager = await LockedChannels.load(rows);
+export async function lockedChannels(rows: Rows, messaging: MessageReceiver): Promise<EngineChannels> {
+  const manager = await LockedChannels.load({ ...rows, messaging });
   return {
     manager,
     locked: true,
     budget: () => undefined,
-    status: () => "Disconnected",
-    listen: () => () => {},
-    peers: () => ({ lightpush: 0, filter: 0, store: 0 }),
-    start: async () => {},
-    stop: async () => {},
-    networkChanged: () => {},
+    status: () => messaging.connectionStatus(),
+    listen: (listener) => manager.onHealth(listener),
+    peers: () => messaging.peers(),
+    start: () => manager.start(),
+    stop: () => manager.stop(),
+    networkChanged: () => messaging.networkChanged(),
   };
 }
 

@@ -5,6 +5,7 @@
  * person chose another network, and when the vault is locked or unlocked. In each case the next one begins from storage;
  * there is no other way to recover.
  */
+import type { Storage } from "../channel/ports.ts";
 import { systemClock } from "../common/clock.ts";
 import { Journal } from "../common/table.ts";
 import { Transactor } from "../common/transactor.ts";
@@ -13,7 +14,7 @@ import { DataKeys } from "../keys/data-keys.ts";
 import { KeyStore } from "../keys/key-store.ts";
 import { type SessionArea, Vault } from "../keys/vault.ts";
 import type { NetworkConfig } from "../messaging/network-config.ts";
-import { createWakuMessaging } from "../messaging/waku-messaging.ts";
+import { createWakuMessaging, createWakuReceiver } from "../messaging/waku-messaging.ts";
 import type { Badge } from "../provider/badge.ts";
 import { CallResults } from "../provider/call-results.ts";
 import { CipherPages } from "../provider/cipher-pages.ts";
@@ -73,12 +74,14 @@ export async function startEngine(surroundings: EngineSurroundings): Promise<Eng
 
 async function startOn(database: Database, surroundings: EngineSurroundings): Promise<Engine> {
   const { network, extensionId, extensionUrl, version } = surroundings;
-  const journal = new Journal();
   const dataKeys = new DataKeys();
   const storage = new SealedStorage(database, dataKeys);
-  const transactor = new Transactor(journal, storage, surroundings.onBroken);
   const clock = systemClock;
-  const rows = { storage, journal, transactor, clock };
+  const rowsOf = <S extends Storage>(storage: S) => {
+    const journal = new Journal();
+    return { storage, journal, transactor: new Transactor(journal, storage, surroundings.onBroken), clock };
+  };
+  const rows = rowsOf(storage);
 
   // Before anything else: until the vault was read, nobody knows what may be written in plain.
   const { session, wakeAt } = surroundings;
@@ -86,8 +89,10 @@ async function startOn(database: Database, surroundings: EngineSurroundings): Pr
   const keys = await KeyStore.load({ ...rows, dataKeys, usesOf: (id) => usesOf(id, channels.manager.summaries()) });
   vault.onRotation(() => keys.reseal());
   const cipherPages = new CipherPages();
+  // While it is locked there is nothing to seal with, and what is received are ciphertexts: they pass the seal by.
+  const unsealed = rowsOf(database);
   const channels = vault.locked
-    ? await lockedChannels(rows)
+    ? await lockedChannels(unsealed, await createWakuReceiver({ ...unsealed, network }))
     : await runningChannels(rows, await createWakuMessaging({ ...rows, network }), keys, cipherPages);
   const { manager } = channels;
   const results = new CallResults(rows);
@@ -116,7 +121,16 @@ async function startOn(database: Database, surroundings: EngineSurroundings): Pr
   });
   const { settings, setBadge } = surroundings;
   const random = systemRandom;
-  const uiKeys = await UiKeys.load({ keys, vault, manager, permissions, transactor, clock, random, settings });
+  const uiKeys = await UiKeys.load({
+    keys,
+    vault,
+    manager,
+    permissions,
+    transactor: rows.transactor,
+    clock,
+    random,
+    settings,
+  });
   const ui = new UiServer({
     manager,
     permissions,

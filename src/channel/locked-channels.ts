@@ -1,15 +1,19 @@
 /**
  * The channels while the vault is locked: what they are called and what state they are in, and nothing that people wrote.
  *
- * Nothing runs: no timer, no subscription, no dispatch. What is sent meanwhile waits in the stores of the network, and what
- * was accepted before waits in storage; unlocking starts everything from there. Pages stay attached and hear nothing.
+ * Nothing is read, written or sent, and no timer runs. Ciphertexts are received and parked, as they come; an ephemeral one
+ * would be nowhere else. What was accepted before waits in storage. Unlocking starts everything from there, the parked
+ * first. Pages stay attached and hear nothing.
  */
+import { equalBytes } from "../common/bytes.ts";
 import { err, ok, type Result } from "../common/result.ts";
-import { type Journal, Table } from "../common/table.ts";
+import { type Journal, type StoredRows, Table } from "../common/table.ts";
 import type { Transactor } from "../common/transactor.ts";
 import { mismatch, parameterProblem, takenUp } from "./parameters.ts";
-import type { Storage } from "./ports.ts";
-import { type ChannelRow, channelScope, ONLY_ROW } from "./rows.ts";
+import { ParkedMessages } from "./parked-messages.ts";
+import type { MessageReceiver, MessagingEvent, ReceivedMessage, Storage } from "./ports.ts";
+import { wireOf } from "./profiles.ts";
+import { type ChannelRow, channelScope, ONLY_ROW, openParkedTables } from "./rows.ts";
 import type {
   ChannelApi,
   ChannelError,
@@ -24,19 +28,25 @@ const LOCKED: ChannelError = { kind: "locked", message: "The extension is locked
 const NOTHING_READ = { undecryptable: 0, otherLayout: 0, otherMarker: 0, otherChannel: 0, unreadable: 0 };
 
 export interface LockedParts {
+  /** Must not seal what it is given, which is ciphertext: there is nothing to seal it with. */
   readonly storage: Storage;
   readonly journal: Journal;
   readonly transactor: Transactor;
+  readonly messaging: MessageReceiver;
 }
 
 class LockedChannel implements ChannelApi {
   readonly #key: ChannelKey;
   readonly #table: Table<string, ChannelRow>;
+  readonly #parked: ParkedMessages;
+  readonly #messaging: MessageReceiver;
   #row: ChannelRow;
 
-  constructor(key: ChannelKey, row: ChannelRow, journal: Journal) {
+  constructor(key: ChannelKey, row: ChannelRow, stored: StoredRows, { journal, storage, messaging }: LockedParts) {
     this.#key = key;
     this.#table = new Table("channels", journal, channelScope(key), [[ONLY_ROW, row]]);
+    this.#parked = new ParkedMessages(openParkedTables(key, journal, stored), storage);
+    this.#messaging = messaging;
     this.#row = row;
     this.#table.observe((_key, _before, after) => {
       if (after) this.#row = after;
@@ -72,6 +82,12 @@ class LockedChannel implements ChannelApi {
     if (this.#row.prepared) this.#table.put(ONLY_ROW, takenUp(this.#row, senderId));
   }
 
+  /** Inside a transaction. Whether it is done with: parked, or not for this channel. */
+  receive(message: ReceivedMessage): boolean {
+    if (!equalBytes(message.meta, wireOf(this.#row.profile).marker)) return true;
+    return this.#parked.park(message) !== "full";
+  }
+
   async send(): Promise<Result<never, ChannelError>> {
     return err(LOCKED);
   }
@@ -100,7 +116,8 @@ class LockedChannel implements ChannelApi {
   }
 
   status(): ChannelStatus {
-    return { state: this.#row.open ? "opening" : "closed", health: "NOT_SUBSCRIBED", pending: 0 };
+    const { contentTopic, open } = this.#row;
+    return { state: open ? "opening" : "closed", health: this.#messaging.topicHealth(contentTopic), pending: 0 };
   }
 
   diagnostics(): ReturnType<ChannelApi["diagnostics"]> {
@@ -132,21 +149,72 @@ class LockedChannel implements ChannelApi {
 export class LockedChannels implements ChannelManagerApi {
   readonly #channels: readonly LockedChannel[];
   readonly #transactor: Transactor;
+  readonly #messaging: MessageReceiver;
+  readonly #healthListeners = new Set<() => void>();
 
-  /** Reads the channels' rows, which hold no content. */
-  static async load({ storage, journal, transactor }: LockedParts): Promise<LockedChannels> {
-    const rows = await storage.scan("channels", []);
-    const channels = rows.flatMap(({ key: [origin, channelId], row }) =>
-      typeof origin === "string" && typeof channelId === "string"
-        ? [new LockedChannel({ origin, channelId }, row as ChannelRow, journal)]
-        : [],
-    );
-    return new LockedChannels(channels, transactor);
+  /** Reads the channels' rows, which hold no content. Nothing is received before `start`. */
+  static async load(parts: LockedParts): Promise<LockedChannels> {
+    const { storage } = parts;
+    const channels: LockedChannel[] = [];
+    for (const { key, row } of await storage.scan("channels", [])) {
+      const [origin, channelId] = key;
+      if (typeof origin !== "string" || typeof channelId !== "string") continue;
+      const sizes = await storage.scan("parkedSizes", [origin, channelId]);
+      const stored: StoredRows = () => sizes.map((size) => [size.key.at(-1) ?? 0, size.row]);
+      channels.push(new LockedChannel({ origin, channelId }, row as ChannelRow, stored, parts));
+    }
+    return new LockedChannels(channels, parts);
   }
 
-  private constructor(channels: readonly LockedChannel[], transactor: Transactor) {
+  private constructor(channels: readonly LockedChannel[], { transactor, messaging }: LockedParts) {
     this.#channels = channels;
     this.#transactor = transactor;
+    this.#messaging = messaging;
+  }
+
+  async start(): Promise<void> {
+    this.#messaging.listen((event) => this.#onMessagingEvent(event));
+    await this.#messaging.start();
+    // It fails only with its transactor, whose owner begins anew.
+    for (const topic of this.#topics()) void this.#messaging.subscribe(topic).catch(() => {});
+  }
+
+  async stop(): Promise<void> {
+    await this.#messaging.stop();
+  }
+
+  /**
+   * Those of encrypted channels. Where an unencrypted one is on the same topic, what arrives may be plain text, which must
+   * not be written unsealed: that topic stays where it was, and its messages in the stores of the network.
+   */
+  #topics(): ReadonlySet<string> {
+    const topics = new Set(this.channels().map(({ row }) => row.contentTopic));
+    for (const { row } of this.channels()) if (row.encryption === "none") topics.delete(row.contentTopic);
+    return topics;
+  }
+
+  async #onMessagingEvent(event: MessagingEvent): Promise<boolean> {
+    switch (event.type) {
+      case "received": {
+        const { message } = event;
+        const addressed = this.channels().filter((channel) => channel.getContentTopic() === message.contentTopic);
+        const done = await this.#transactor.run(() => addressed.map((channel) => channel.receive(message)));
+        // One of them has no room for it: it is told again later, and the others know it then.
+        return !done.includes(false);
+      }
+      case "health":
+        for (const listener of this.#healthListeners) listener();
+        return true;
+      default:
+        // What became of what was sent before is for the one that sent it.
+        return false;
+    }
+  }
+
+  /** Called after the health of the connection or of a topic changed. Returns what ends it. */
+  onHealth(listener: () => void): () => void {
+    this.#healthListeners.add(listener);
+    return () => this.#healthListeners.delete(listener);
   }
 
   async createReliableChannel(): Promise<Result<never, ChannelError>> {
@@ -202,7 +270,7 @@ export class LockedChannels implements ChannelManagerApi {
     return err(LOCKED);
   }
 
-  /** Nothing happens while it is locked. */
+  /** Nothing happens that anybody could be told of. */
   listen(): () => void {
     return () => {};
   }

@@ -137,6 +137,9 @@ export interface MessagingClient {
   diagnostics(): MessagingDiagnostics;
 }
 
+/** What is left of it while nothing can be sent. Tasks that are under way stay as they are. */
+export type MessageReceiver = Omit<MessagingClient, "send" | "retrieve">;
+
 /** Durable rows. One `commit` is one transaction: all of it happens, or nothing. */
 export interface Storage {
   commit(changes: readonly RowChange[]): Promise<void>;

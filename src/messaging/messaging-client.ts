@@ -3,6 +3,7 @@
 import type {
   ConnectionStatus,
   MessageEnvelope,
+  MessageReceiver,
   MessagingClient,
   MessagingDiagnostics,
   MessagingListener,
@@ -49,10 +50,12 @@ class Client implements MessagingClient {
   readonly #unsubscribed = new Set<string>();
   readonly #sending: SendService;
   readonly #receiving: ReceiveService;
+  readonly #sends: boolean;
   #toldHealth = "";
   #running = false;
 
-  constructor(parts: MessagingClientParts) {
+  constructor(parts: MessagingClientParts, { sends }: { readonly sends: boolean }) {
+    this.#sends = sends;
     this.#errors = new RecentErrors(parts.clock);
     this.#nodes = this.#errors.watching(parts.nodes);
     this.#network = parts.network;
@@ -77,7 +80,7 @@ class Client implements MessagingClient {
   async start(): Promise<void> {
     this.#running = true;
     await this.#nodes.start();
-    this.#sending.start();
+    if (this.#sends) this.#sending.start();
     this.#receiving.start();
   }
 
@@ -196,5 +199,10 @@ class Client implements MessagingClient {
 
 /** The client over given service nodes. `tables` hold what earlier runs left. */
 export function createMessagingClient(parts: MessagingClientParts): MessagingClient {
-  return new Client(parts);
+  return new Client(parts, { sends: true });
+}
+
+/** Receives, and leaves every task as it is: for a time in which their payloads cannot be read. */
+export function createMessageReceiver(parts: MessagingClientParts): MessageReceiver {
+  return new Client(parts, { sends: false });
 }

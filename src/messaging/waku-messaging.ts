@@ -1,11 +1,11 @@
 /** The Messaging API over the Waku network. */
 
 import type { DnsClient } from "@waku/interfaces";
-import type { MessagingClient, Storage } from "../channel/ports.ts";
+import type { MessageReceiver, MessagingClient, Storage } from "../channel/ports.ts";
 import type { Clock } from "../common/clock.ts";
 import type { Journal } from "../common/table.ts";
 import type { Transactor } from "../common/transactor.ts";
-import { createMessagingClient } from "./messaging-client.ts";
+import { createMessageReceiver, createMessagingClient, type MessagingClientParts } from "./messaging-client.ts";
 import { MessagingTables } from "./messaging-tables.ts";
 import type { NetworkConfig } from "./network-config.ts";
 import { currentIdentity } from "./node-identity.ts";
@@ -24,12 +24,21 @@ export interface WakuMessagingOptions {
 
 /** The client over the Waku network, resuming from what `storage` holds. To change the network, stop it and make another. */
 export async function createWakuMessaging(options: WakuMessagingOptions): Promise<MessagingClient> {
+  return createMessagingClient(await partsOf(options));
+}
+
+/** The same for as long as nothing can be sent. */
+export async function createWakuReceiver(options: WakuMessagingOptions): Promise<MessageReceiver> {
+  return createMessageReceiver(await partsOf(options));
+}
+
+async function partsOf(options: WakuMessagingOptions): Promise<MessagingClientParts> {
   const { storage, journal, transactor, clock, network, dns } = options;
   const tables = await MessagingTables.load(storage, journal);
   const stored = tables.identity;
   const identity = await currentIdentity(stored, clock.now());
   if (identity !== stored) await transactor.run(() => tables.putIdentity(identity));
-  return createMessagingClient({
+  return {
     tables,
     transactor,
     nodes: new WakuServiceNodes({
@@ -42,5 +51,5 @@ export async function createWakuMessaging(options: WakuMessagingOptions): Promis
     clock,
     network,
     newId: () => crypto.randomUUID(),
-  });
+  };
 }

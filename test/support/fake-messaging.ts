@@ -33,10 +33,14 @@ interface FakeTask {
 export class FakeMailbox {
   readonly tasks: FakeTask[] = [];
   readonly topics = new Set<string>();
-  /** Hashes of messages whose listener resolved: a restart does not fetch them again. */
-  readonly received = new Set<string>();
+  /** Hashes of messages that were handled: a restart does not fetch them again. */
+  readonly received: Set<string>;
   /** Why the network refuses the `index`th task, if it does. */
   refusal: (index: number) => string | undefined = () => undefined;
+
+  constructor(received = new Set<string>()) {
+    this.received = received;
+  }
 }
 
 /** Where fake clients meet: keeps every message, as a store node does, and hands it to subscribers. */
@@ -102,7 +106,7 @@ export class FakeMessaging implements MessagingClient {
   async start(): Promise<void> {
     this.#started = true;
     this.network.clients.add(this);
-    for (const topic of this.mailbox.topics) this.#catchUp(topic);
+    this.catchUp();
   }
 
   async stop(): Promise<void> {
@@ -181,6 +185,11 @@ export class FakeMessaging implements MessagingClient {
     };
   }
 
+  /** Looks in the store for what was not handled yet, as the real layer does from time to time. */
+  catchUp(): void {
+    for (const topic of this.mailbox.topics) this.#catchUp(topic);
+  }
+
   push(message: ReceivedMessage): void {
     if (this.mailbox.topics.has(message.contentTopic) && !this.mailbox.received.has(message.messageHash)) {
       this.#inbox.push(message);
@@ -232,8 +241,7 @@ export class FakeMessaging implements MessagingClient {
     for (let message = this.#inbox.shift(); message; message = this.#inbox.shift()) {
       if (!this.#started) return false;
       busy = true;
-      await this.tell({ type: "received", message });
-      this.mailbox.received.add(message.messageHash);
+      if (await this.tell({ type: "received", message })) this.mailbox.received.add(message.messageHash);
     }
     return busy;
   }

@@ -1,6 +1,7 @@
 /** One browser profile without a browser: the real channel layer over storage in memory and a fake network. */
 
 import { MemoryStorage } from "../../packages/reliable-channel/mock/memory-storage.ts";
+import { LockedChannels } from "../../src/channel/locked-channels.ts";
 import type { ReliableChannel } from "../../src/channel/reliable-channel.ts";
 import { type CipherFor, ReliableChannelManager } from "../../src/channel/reliable-channel-manager.ts";
 import type { Chance } from "../../src/channel/shell.ts";
@@ -51,6 +52,7 @@ export class Peer {
   notices: { readonly channel: ChannelKey; readonly notice: ChannelNotice }[] = [];
   messaging: FakeMessaging;
   manager: ReliableChannelManager;
+  #locked: LockedChannels | undefined;
 
   private constructor(name: string, network: FakeNetwork, options: PeerOptions, parts: LoadedParts) {
     this.name = name;
@@ -76,7 +78,22 @@ export class Peer {
 
   /** Stops without saying goodbye, as a killed worker does. */
   async kill(): Promise<void> {
-    await this.manager.stop();
+    await (this.#locked ?? this.manager).stop();
+    this.#locked = undefined;
+  }
+
+  /** Locks its vault: what is returned is all that runs until `restart` unlocks it. */
+  async lock(): Promise<LockedChannels> {
+    await this.kill();
+    const { storage, network, mailbox } = this;
+    const journal = new Journal();
+    // Tasks are out of reach.
+    const messaging = new FakeMessaging(network, new FakeMailbox(mailbox.received));
+    const transactor = new Transactor(journal, storage);
+    this.#locked = await LockedChannels.load({ storage, journal, transactor, messaging });
+    this.messaging = messaging;
+    await this.#locked.start();
+    return this.#locked;
   }
 
   /** Starts again from what is stored. */

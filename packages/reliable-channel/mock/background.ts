@@ -14,7 +14,11 @@ import { DataKeys } from "../../../src/keys/data-keys.ts";
 import { KeyStore } from "../../../src/keys/key-store.ts";
 import type { DeriveKey } from "../../../src/keys/password-seal.ts";
 import { type SessionArea, Vault } from "../../../src/keys/vault.ts";
-import { createMessagingClient } from "../../../src/messaging/messaging-client.ts";
+import {
+  createMessageReceiver,
+  createMessagingClient,
+  type MessagingClientParts,
+} from "../../../src/messaging/messaging-client.ts";
 import { MessagingTables } from "../../../src/messaging/messaging-tables.ts";
 import type { NetworkConfig } from "../../../src/messaging/network-config.ts";
 import type { ServiceNodes } from "../../../src/messaging/service-nodes.ts";
@@ -50,26 +54,30 @@ export interface Background {
   accept(port: HeldPort): void;
 }
 
-/** Where it is locked, the channels rest: whoever unlocks it ends this life and begins the next. */
+/** Where it is locked, the channels only receive: whoever unlocks it ends this life and begins the next. */
 export async function startBackground({ disk, session, clock, nodes, window }: BackgroundParts): Promise<Background> {
-  const journal = new Journal();
   const dataKeys = new DataKeys();
   const storage = new SealedStorage(disk, dataKeys);
-  const transactor = new Transactor(journal, storage);
-  const rows = { storage, journal, transactor, clock };
+  const rowsOf = (storage: Storage) => {
+    const journal = new Journal();
+    return { storage, journal, transactor: new Transactor(journal, storage), clock };
+  };
+  const rows = rowsOf(storage);
   const newId = () => crypto.randomUUID();
-  const messagingOver = async (nodes: ServiceNodes) => {
-    const tables = await MessagingTables.load(storage, journal);
-    return createMessagingClient({ ...rows, tables, nodes, network: NETWORK, newId });
+  const messagingOver = async (over: typeof rows): Promise<MessagingClientParts> => {
+    const tables = await MessagingTables.load(over.storage, over.journal);
+    return { ...over, tables, nodes, network: NETWORK, newId };
   };
   const resealContent = () => storage.reseal();
   const vault = await Vault.load({ ...rows, dataKeys, session, resealContent, derive: deriveQuickly });
   const keys = await KeyStore.load({ ...rows, dataKeys, usesOf: (id) => usesOf(id, channels.manager.summaries()) });
   vault.onRotation(() => keys.reseal());
   const cipherPages = new CipherPages();
+  // What is received while it is locked are ciphertexts: they pass the seal by.
+  const unsealed = rowsOf(disk);
   const channels = vault.locked
-    ? await lockedChannels(rows)
-    : await runningChannels(rows, await messagingOver(nodes), keys, cipherPages);
+    ? await lockedChannels(unsealed, createMessageReceiver(await messagingOver(unsealed)))
+    : await runningChannels(rows, createMessagingClient(await messagingOver(rows)), keys, cipherPages);
   const { manager } = channels;
   const results = new CallResults(rows);
   const permissions = await Permissions.load({ ...rows, results, window, keys, vault, browserSession: "mock", newId });

@@ -1,9 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
-import { LockedChannels } from "../../../src/channel/locked-channels.ts";
+import type { LockedChannels } from "../../../src/channel/locked-channels.ts";
 import { ok } from "../../../src/common/result.ts";
-import { Journal } from "../../../src/common/table.ts";
-import { Transactor } from "../../../src/common/transactor.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
 import { ORIGIN, Peer, TOPIC } from "../../support/peer.ts";
 
@@ -19,11 +17,7 @@ describe("channels of a locked vault", () => {
     await alice.manager.rename(KEY, "The shed");
     await alice.send("written before");
     await network.settle();
-    await alice.kill();
-    const journal = new Journal();
-    const { storage } = alice;
-    const channels = await LockedChannels.load({ storage, journal, transactor: new Transactor(journal, storage) });
-    return { alice, channels, network };
+    return { alice, channels: await alice.lock(), network };
   }
 
   test("show what there is and in which state, and nothing that was written", async () => {

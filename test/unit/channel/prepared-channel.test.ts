@@ -1,11 +1,8 @@
 /** A channel that the person prepared before its site asked for it, and the site that takes it up. */
 import { beforeEach, describe, expect, test } from "vitest";
 import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
-import { LockedChannels } from "../../../src/channel/locked-channels.ts";
 import type { ChannelParams } from "../../../src/channel/types.ts";
 import { utf8 } from "../../../src/common/bytes.ts";
-import { Journal } from "../../../src/common/table.ts";
-import { Transactor } from "../../../src/common/transactor.ts";
 import { nimLayout } from "../../../src/sds/nim-layout.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
 import { ORIGIN, Peer, TOPIC } from "../../support/peer.ts";
@@ -166,16 +163,9 @@ describe("a prepared channel", () => {
 });
 
 describe("a prepared channel of a locked vault", () => {
-  async function locked(alice: Peer): Promise<LockedChannels> {
-    await alice.kill();
-    const journal = new Journal();
-    const { storage } = alice;
-    return LockedChannels.load({ storage, journal, transactor: new Transactor(journal, storage) });
-  }
-
   test("takes the sender id that its site names, and has it once unlocked", async () => {
     const alice = await prepared();
-    const channels = await locked(alice);
+    const channels = await alice.lock();
     expect(await channels.attach(NAMED)).toMatchObject({ ok: true });
     expect(channels.channel(KEY)?.getSenderId()).toBe(NAMED.senderId);
     expect(await channels.attach({ ...NAMED, senderId: "another" })).toMatchObject({ error: { kind: "mismatch" } });
@@ -189,7 +179,7 @@ describe("a prepared channel of a locked vault", () => {
   test("that was taken up without a sender id keeps its own", async () => {
     const alice = await prepared();
     const own = alice.channel().getSenderId();
-    const channels = await locked(alice);
+    const channels = await alice.lock();
     expect(await channels.attach(PLAIN)).toMatchObject({ ok: true });
     expect(await channels.attach(NAMED)).toMatchObject({ error: { kind: "mismatch" } });
     expect(channels.channel(KEY)?.getSenderId()).toBe(own);

@@ -1,6 +1,11 @@
 /** A page of a test that uses `window.reliableChannel` itself, and records what it is told. */
 import type { Page } from "playwright-core";
-import type { ChannelEventMap, CreateChannelParams, ReliableChannel } from "../../src/provider/provider-api.ts";
+import type {
+  ChannelEventMap,
+  CreateChannelParams,
+  Encryption,
+  ReliableChannel,
+} from "../../src/provider/provider-api.ts";
 
 /** The events of the contract that are logged and replayed. */
 export type LoggedEventName = Extract<keyof ChannelEventMap, `reliable:${string}`>;
@@ -29,6 +34,8 @@ declare global {
   interface Window {
     /** What `ChannelPage` keeps in the page. */
     testChannel?: { readonly channel: ReliableChannel; readonly seen: SeenEvent[]; readonly changed: EventTarget };
+    /** What a site has that encrypts itself; its page brings it along. */
+    siteCipher?: Encryption;
   }
 }
 
@@ -41,11 +48,16 @@ export type PlainChannelParams = Pick<CreateChannelParams, "channelId" | "conten
 /** Of a channel with a key of the person's choice: what a page gets that says nothing about encryption. */
 export type EncryptedChannelParams = Omit<PlainChannelParams, "encryption">;
 
+/** Of a channel that the site's own functions encrypt: `window.siteCipher` of its page. */
+export type SiteChannelParams = Omit<PlainChannelParams, "encryption"> & {
+  readonly encryption: { readonly mode: "page" };
+};
+
 export class ChannelPage {
   readonly page: Page;
-  readonly params: PlainChannelParams | EncryptedChannelParams;
+  readonly params: PlainChannelParams | EncryptedChannelParams | SiteChannelParams;
 
-  constructor(page: Page, params: PlainChannelParams | EncryptedChannelParams) {
+  constructor(page: Page, params: PlainChannelParams | EncryptedChannelParams | SiteChannelParams) {
     this.page = page;
     this.params = params;
   }
@@ -63,7 +75,11 @@ export class ChannelPage {
         });
         try {
           if (window.reliableChannel === undefined) throw new Error("There is no provider");
-          const channel = await window.reliableChannel.createReliableChannel(params);
+          const wanted = { ...params };
+          if ("encryption" in wanted && wanted.encryption.mode === "page") {
+            Object.assign(wanted, { encryption: { mode: "page", ...window.siteCipher } });
+          }
+          const channel = await window.reliableChannel.createReliableChannel(wanted as CreateChannelParams);
           channel.autoAck = autoAck;
           const seen: SeenEvent[] = [];
           const changed = new EventTarget();

@@ -260,8 +260,24 @@ export const LIMITS = {
     /** Milliseconds between alarms, which wake a worker that nothing else would; the least that browsers allow. */
     wakeMs: 1 * MINUTE,
   },
-  /** The event log of a channel: beyond either, intake pauses. */
-  eventLog: { events: 10_000, bytes: 64 * MIB },
+  /** The event log of a channel. */
+  eventLog: {
+    /** Events, and bytes of their messages: beyond either, intake pauses. */
+    events: 10_000,
+    bytes: 64 * MIB,
+    /** Handled events that are removed at once when there are too many. */
+    trimEvents: 64,
+  },
+  /** What a channel takes in. */
+  intake: {
+    /** The fraction of the log's bounds below which intake goes on: it costs a look in the stores. */
+    resumeBelow: 0.5,
+    /** Milliseconds without any page after which a channel is suspended, and the exactness of that. */
+    unattendedMs: 30 * DAY,
+    attendedStepMs: 1 * HOUR,
+    /** Milliseconds in the past up to which skipped messages are fetched again, whatever timestamp they carry. */
+    lookBackMs: 60 * DAY,
+  },
   /** Messages that wait for the cipher of their channel, and their bytes: beyond either, catching up on the topic pauses. */
   parked: { messages: 10_000, bytes: 32 * MIB },
   /** Hashes of messages that meant nothing, remembered per channel so that each is counted once. */

@@ -112,7 +112,7 @@ class LockedChannel implements ChannelApi {
   async acknowledge(): Promise<void> {}
 
   acknowledged(): number {
-    return this.#row.acknowledgedSeq;
+    return this.#row.handled.seq;
   }
 
   status(): ChannelStatus {
@@ -126,7 +126,7 @@ class LockedChannel implements ChannelApi {
 
   summary(): ChannelSummary {
     const { contentTopic, senderId, profile, encryption, placement, keys, label } = this.#row;
-    const { createdAt, lastActiveAt, lastSeq, acknowledgedSeq } = this.#row;
+    const { createdAt, lastActiveAt, logged, handled } = this.#row;
     return {
       ...this.#key,
       contentTopic,
@@ -140,7 +140,7 @@ class LockedChannel implements ChannelApi {
       createdAt,
       lastActiveAt,
       status: this.status(),
-      unacknowledged: lastSeq - acknowledgedSeq,
+      unacknowledged: logged.seq - handled.seq,
       members: 0,
     };
   }

@@ -128,6 +128,11 @@ export interface MessagingClient {
    * it is durable: whoever still misses something asks again.
    */
   retrieve(contentTopic: string, wanted: Wanted): Promise<void>;
+  /**
+   * Receives a topic again from `to` on (milliseconds since the Unix epoch), as far as the stores have it: also what was
+   * told before. Durable once it resolves.
+   */
+  rewind(contentTopic: string, to: number): Promise<void>;
   connectionStatus(): ConnectionStatus;
   topicHealth(contentTopic: string): TopicHealth;
   /** Which service protocols have how many usable peers. */

@@ -31,6 +31,7 @@ import {
   CHANNEL_TABLES,
   type ChannelKeyIds,
   channelScope,
+  LOG_START,
   ONLY_ROW,
   openChannelTables,
 } from "./rows.ts";
@@ -115,7 +116,7 @@ export class ReliableChannelManager implements ChannelManagerApi {
     messaging.listen((event) => this.#onMessagingEvent(event));
     await messaging.start();
     for (const channel of this.#channels.values()) {
-      if (channel.isOpen) this.#subscribe(channel);
+      if (channel.isOpen && !channel.isSuspended) this.#subscribe(channel);
       // It may have been closed without its topic: a crash came between the two.
       else await this.#unsubscribeIfLast(channel.getContentTopic());
       channel.resume();
@@ -124,7 +125,10 @@ export class ReliableChannelManager implements ChannelManagerApi {
       for (const channel of this.#channels.values()) channel.onTick(now);
     });
     await this.#forgetOld();
-    for (const channel of this.#channels.values()) channel.searchMissing();
+    for (const channel of this.#channels.values()) {
+      channel.searchMissing();
+      await channel.resumeIntake();
+    }
   }
 
   /** Now, and again from time to time, as a background may live for weeks. */
@@ -137,6 +141,9 @@ export class ReliableChannelManager implements ChannelManagerApi {
     await this.#shell.transact((now) => {
       for (const channel of this.#channels.values()) channel.forgetOld(now);
     });
+    for (const channel of this.channels()) {
+      if (channel.isSuspended) await this.#unsubscribeIfLast(channel.getContentTopic());
+    }
   }
 
   async stop(): Promise<void> {
@@ -190,9 +197,10 @@ export class ReliableChannelManager implements ChannelManagerApi {
       createdAt: now,
       lastActiveAt: now,
       open: true,
-      lastSeq: 0,
-      acknowledgedSeq: 0,
-      trimmedSeq: 0,
+      logged: LOG_START,
+      handled: LOG_START,
+      trimmed: LOG_START,
+      attendedAt: now,
     };
     new Table("channels", this.#parts.journal, channelScope(key)).put(ONLY_ROW, row);
     return ok(this.#add(key, (table) => (table === "channels" ? [[ONLY_ROW, row]] : [])));
@@ -203,8 +211,20 @@ export class ReliableChannelManager implements ChannelManagerApi {
     if (!channel?.isOpen) return err(unknown(params.channelId));
     const refused = parameterProblem(params) ?? mismatch(channel.row, params);
     if (refused) return err(refused);
-    if (channel.row.prepared) await this.#shell.transact(() => channel.takeUp(params.senderId));
+    await this.#attended(channel, params);
     return ok(channel);
+  }
+
+  /** A page asked for the channel: what was prepared or suspended is now in use. */
+  async #attended(channel: ReliableChannel, { senderId }: ChannelParams): Promise<void> {
+    const { isSuspended } = channel;
+    await this.#shell.transact((now) => {
+      channel.takeUp(senderId);
+      channel.attend(now);
+    });
+    if (!isSuspended) return;
+    this.#subscribe(channel);
+    await channel.resumeIntake();
   }
 
   async closeChannel(
@@ -378,7 +398,8 @@ export class ReliableChannelManager implements ChannelManagerApi {
   }
 
   async #unsubscribeIfLast(contentTopic: string): Promise<void> {
-    if (this.channels().some((channel) => channel.getContentTopic() === contentTopic)) return;
+    const needsIt = (channel: ReliableChannel) => channel.getContentTopic() === contentTopic && !channel.isSuspended;
+    if (this.channels().some(needsIt)) return;
     await this.#parts.messaging.unsubscribe(contentTopic);
   }
 

@@ -23,6 +23,7 @@ import type { SdsTables } from "../sds/tables.ts";
 import type { LostMessage, Reassembled, Reassembler } from "../segmentation/reassembler.ts";
 import { Diagnostics, type Unread } from "./diagnostics.ts";
 import { type EventBody, EventLog } from "./event-log.ts";
+import { Intake } from "./intake.ts";
 import { MissingSearch } from "./missing-search.ts";
 import { takenUp } from "./parameters.ts";
 import { ParkedMessages } from "./parked-messages.ts";
@@ -90,6 +91,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   readonly #sendState: SendState;
   readonly #log: EventLog;
   readonly #parked: ParkedMessages;
+  readonly #intake: Intake;
   readonly #search: MissingSearch;
   readonly #diagnostics = new Diagnostics();
   readonly #outgoingInTurn = new InTurn();
@@ -116,6 +118,13 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     this.#exceeded = parts.exceeded;
     this.#sendState = new SendState(parts.tables);
     this.#log = new EventLog(parts.key, parts.tables, parts.shell.parts.storage);
+    this.#intake = new Intake({
+      table: parts.tables.channel,
+      log: this.#log,
+      messaging: parts.shell.parts.messaging,
+      clock: parts.shell.parts.clock,
+      transact: (event) => this.#transact(event),
+    });
     const row = parts.tables.channel.get(ONLY_ROW);
     if (row === undefined) throw new Error(`channel ${parts.key.channelId} has no row`);
     this.#row = row;
@@ -218,6 +227,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     if (!segments.ok) return segments;
     // From the first message on, the others know the channel's member by its sender id.
     this.takeUp();
+    this.attend(now);
     const last = segments.value.length - 1;
     const messageIds = segments.value.map((segment, index) => {
       const wrapped = this.#sds.wrapOutgoing(segment, { now, ephemeral, ...(index < last ? { inner: true } : {}) });
@@ -423,11 +433,17 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     return this.#incomingInTurn.take(
       async () => ok(this.#parked.size > 0 ? undefined : await this.#cipher.decrypt(message)),
       (decrypted) => {
+        if (this.#intake.paused !== undefined) return this.#skip(message);
         // Nothing overtakes what is parked.
         const ready = decrypted.ok && this.#parked.size === 0 ? decrypted.value : undefined;
         return ready === undefined ? this.#park(message) : this.#onDecrypted(message, ready);
       },
     );
+  }
+
+  /** It comes again once intake goes on. */
+  async #skip(message: ReceivedMessage): Promise<undefined> {
+    await this.#transact((now) => this.#intake.skip(message, now));
   }
 
   async #park(message: ReceivedMessage): Promise<Unread | "full" | undefined> {
@@ -450,7 +466,8 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     this.#unparking = true;
     const some = this.#parked.size > 0;
     for (let next = this.#parked.oldest; next !== undefined; next = this.#parked.oldest) {
-      if (!this.isOpen || this.#stopped || this.#cipher.isAway || !(await this.#unpark(next))) break;
+      if (!this.isOpen || this.#stopped || this.#cipher.isAway || this.#intake.paused !== undefined) break;
+      if (!(await this.#unpark(next))) break;
     }
     this.#unparking = false;
     if (some && this.#parked.size === 0) this.#onCipherChanged();
@@ -568,9 +585,9 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     this.#search.stop();
   }
 
-  /** The cipher is away, or what came before it was back is not through yet: as while offline, no timer runs. */
+  /** Nothing can be taken in, or what came before it could is not through yet: as while offline, no timer runs. */
   get #standsStill(): boolean {
-    return this.#cipher.isAway || this.#parked.size > 0;
+    return this.#cipher.isAway || this.#parked.size > 0 || this.#intake.paused !== undefined;
   }
 
   onTick(now: number): void {
@@ -701,7 +718,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   erase(): void {
     this.#parked.erase();
     for (const messageId of this.#parts.keptWires()) this.#wires.delete(messageId);
-    for (let seq = this.#row.trimmedSeq + 1; seq <= this.#row.lastSeq; seq++) this.#tables.events.delete(seq);
+    this.#log.erase();
     for (const table of this.#parts.hotTables) for (const key of [...table.keys()]) table.delete(key);
     this.#erased = true;
   }
@@ -709,7 +726,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   /** Inside a transaction: open again, with everything it had. */
   reopen(now: number): void {
     this.#reassembler.resume(now);
-    this.#tables.channel.put(ONLY_ROW, { ...this.#row, open: true });
+    this.#tables.channel.put(ONLY_ROW, { ...this.#row, open: true, attendedAt: now });
   }
 
   /** Inside a transaction: a site uses it from now on, under the sender id that it names, if it names one. */
@@ -759,26 +776,58 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   }
 
   async acknowledge(seq: number): Promise<void> {
-    await this.#transact(() => {
-      if (!this.#erased) this.#log.acknowledge(seq);
+    const position = await this.#log.position(seq);
+    if (position === undefined) return;
+    await this.#transact((now) => {
+      if (this.#erased) return;
+      this.#log.acknowledge(position);
+      this.attend(now);
     });
+    const surplus = await this.#log.surplus();
+    if (surplus !== undefined) {
+      await this.#transact(() => {
+        if (!this.#erased) this.#log.trim(surplus);
+      });
+    }
+    await this.resumeIntake();
+  }
+
+  /** Inside a transaction: a page asked for the channel. */
+  attend(now: number): void {
+    this.#intake.attend(now);
+  }
+
+  /** What arrived while nothing was taken in is fetched again, if it can be taken in now. */
+  async resumeIntake(): Promise<void> {
+    if (!this.isOpen) return;
+    this.resume();
+    await this.#intake.resume();
+  }
+
+  /** Nobody has asked for the channel for long: it does nothing but wait for somebody. */
+  get isSuspended(): boolean {
+    return this.#intake.paused === "unattended";
   }
 
   acknowledged(): number {
-    return this.#row.acknowledgedSeq;
+    return this.#row.handled.seq;
   }
 
   status(): ChannelStatus {
     return {
       state: !this.isOpen ? "closed" : this.#subscribed ? "open" : "opening",
-      health: this.isOpen ? this.#shell.parts.messaging.topicHealth(this.#row.contentTopic) : "NOT_SUBSCRIBED",
+      health:
+        this.isOpen && this.#intake.paused === undefined
+          ? this.#shell.parts.messaging.topicHealth(this.#row.contentTopic)
+          : "NOT_SUBSCRIBED",
       pending: this.#sendState.pending,
     };
   }
 
   summary(): ChannelSummary {
     const { contentTopic, senderId, profile, encryption, placement, keys, label } = this.#row;
-    const { createdAt, lastActiveAt, lastSeq, acknowledgedSeq } = this.#row;
+    const { createdAt, lastActiveAt, logged, handled } = this.#row;
+    const { paused } = this.#intake;
     return {
       ...this.key,
       contentTopic,
@@ -792,8 +841,9 @@ export class ReliableChannel implements ChannelApi, ShellMember {
       createdAt,
       lastActiveAt,
       status: this.status(),
-      unacknowledged: lastSeq - acknowledgedSeq,
+      unacknowledged: logged.seq - handled.seq,
       members: this.#sds.members(),
+      ...(paused === undefined ? {} : { paused }),
     };
   }
 }

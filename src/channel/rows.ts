@@ -13,6 +13,19 @@ export interface ChannelKeyIds {
   readonly earlier: readonly string[];
 }
 
+/** A place in a channel's event log. */
+export interface LogPosition {
+  /** The event: 1, 2, 3, …; 0 stands before the first. */
+  readonly seq: number;
+  /** Bytes of all messages logged up to and with it. */
+  readonly bytes: number;
+}
+
+export const LOG_START: LogPosition = { seq: 0, bytes: 0 };
+
+/** An event as it is stored. */
+export type LoggedRow = ChannelEvent & { readonly bytesUpTo: number };
+
 /** One row per channel. */
 export interface ChannelRow {
   readonly contentTopic: string;
@@ -29,12 +42,16 @@ export interface ChannelRow {
   readonly createdAt: number;
   readonly lastActiveAt: number;
   readonly open: boolean;
-  /** Position of the newest logged event; 0 before the first. */
-  readonly lastSeq: number;
+  /** The newest event of the log. */
+  readonly logged: LogPosition;
   /** The origin handled everything up to here. */
-  readonly acknowledgedSeq: number;
+  readonly handled: LogPosition;
   /** Everything up to here was removed from the log to stay within its bounds. */
-  readonly trimmedSeq: number;
+  readonly trimmed: LogPosition;
+  /** The last time at which a page asked for the channel, or the person made it; not exact to the minute. */
+  readonly attendedAt: number;
+  /** Messages from this time on were not taken in, and have to be fetched again. */
+  readonly skippedFrom?: number;
 }
 
 /** One `send`. */
@@ -131,7 +148,7 @@ export interface ChannelTables extends ParkedTables {
   readonly segments: Table<string, SegmentRow>;
   readonly outbox: Table<number, OutboxRow>;
   readonly upkeep: Table<MessagingRequestId, UpkeepRow>;
-  readonly events: ColdTable<number, ChannelEvent>;
+  readonly events: ColdTable<number, LoggedRow>;
 }
 
 /** Names of the tables in storage. Every key begins with the channel's origin and id. */

@@ -178,7 +178,15 @@ export interface ChannelSummary extends ChannelKey {
   readonly unacknowledged: number;
   /** Other participants that were heard. */
   readonly members: number;
+  /** Why nothing is taken in, where nothing is. */
+  readonly paused?: IntakePause;
 }
+
+/**
+ * `log-full`: the site has not handled as many events as a channel may hold. `unattended`: no page has asked for the channel
+ * for 30 days. What was sent meanwhile is fetched from the stores afterwards.
+ */
+export type IntakePause = "log-full" | "unattended";
 
 /** Messages on the channel's topic that no open channel on it could make anything of, since the last start. */
 export interface ChannelDiagnostics {

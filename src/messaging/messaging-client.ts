@@ -128,6 +128,10 @@ class Client implements MessagingClient {
     await this.#receiving.retrieve(contentTopic, wanted);
   }
 
+  async rewind(contentTopic: string, to: number): Promise<void> {
+    await this.#receiving.rewind(contentTopic, to);
+  }
+
   /** As the reference tells it for an edge node: by the services that it needs. */
   connectionStatus(): ConnectionStatus {
     const { lightpush, filter, store } = this.peers();

@@ -26,12 +26,15 @@ interface Topic {
   /** A look in the store is under way; another one is wanted after it. */
   looking: boolean;
   again: boolean;
+  /** How often it was rewound: a look that began before reaches no further for what it found. */
+  rewinds: number;
   /** How many filter nodes served it when that last changed. */
   served: number;
   cancelTimer: (() => void) | undefined;
 }
 
 interface Seen {
+  readonly contentTopic: string;
   readonly at: number;
   readonly outcome: Promise<Intake>;
 }
@@ -91,6 +94,7 @@ export class ReceiveService {
       intake: new TopicIntake((message) => this.#teller.tell(contentTopic, { type: "received", message })),
       looking: false,
       again: false,
+      rewinds: 0,
       served: 0,
       cancelTimer: undefined,
     };
@@ -113,6 +117,21 @@ export class ReceiveService {
     this.#topics.delete(contentTopic);
     this.#filter.remove(contentTopic);
     this.#onHealth();
+  }
+
+  /**
+   * Receives a subscribed topic again from `to` on (milliseconds since the Unix epoch), as far as the stores have it: also
+   * what was told before. Durable once it resolves.
+   */
+  async rewind(contentTopic: string, to: number): Promise<void> {
+    await this.#transactor.run(() => {
+      const row = this.#tables.topics.get(contentTopic);
+      if (row && row.at > to) this.#tables.topics.put(contentTopic, { at: to });
+      const topic = this.#topics.get(contentTopic);
+      if (topic) topic.rewinds++;
+    });
+    for (const [hash, seen] of this.#seen) if (seen.contentTopic === contentTopic) this.#seen.delete(hash);
+    this.#look(contentTopic);
   }
 
   /** Filter nodes that serve the topic, or `undefined` where it is not subscribed. */
@@ -174,7 +193,7 @@ export class ReceiveService {
       if (intake !== "handled") this.#seen.delete(hash);
       return intake;
     });
-    this.#seen.set(hash, { at: this.#clock.now(), outcome });
+    this.#seen.set(hash, { contentTopic: message.contentTopic, at: this.#clock.now(), outcome });
     this.#forgetSeen();
     return outcome;
   }
@@ -235,11 +254,11 @@ export class ReceiveService {
   }
 
   #catchUpFrom(store: PeerName, topic: Topic, now: number): ReturnType<typeof catchUp> {
-    const { contentTopic } = topic;
-    const at = this.#tables.topics.get(contentTopic)?.at ?? now;
+    const at = this.#tables.topics.get(topic.contentTopic)?.at ?? now;
     const overlap = LIMITS.messaging.catchUpOverlapMs;
+    const { rewinds } = topic;
     return catchUp(
-      { ...this.#source(store, topic), progress: (at) => this.#progress(contentTopic, Math.min(at, now)) },
+      { ...this.#source(store, topic), progress: (at) => this.#progress(topic, Math.min(at, now), rewinds) },
       at - overlap,
       // Senders' clocks may be ahead as far as stores accept it.
       now + overlap,
@@ -290,8 +309,12 @@ export class ReceiveService {
     };
   }
 
-  async #progress(contentTopic: string, at: number): Promise<void> {
-    const row = this.#tables.topics.get(contentTopic);
-    if (row && row.at < at) await this.#transactor.run(() => this.#tables.topics.put(contentTopic, { at }));
+  async #progress(topic: Topic, at: number, rewinds: number): Promise<void> {
+    const { contentTopic } = topic;
+    const isNews = () => topic.rewinds === rewinds && (this.#tables.topics.get(contentTopic)?.at ?? at) < at;
+    if (!isNews()) return;
+    await this.#transactor.run(() => {
+      if (isNews()) this.#tables.topics.put(contentTopic, { at });
+    });
   }
 }

@@ -158,6 +158,14 @@ export class FakeMessaging implements MessagingClient {
     }
   }
 
+  async rewind(contentTopic: string, to: number): Promise<void> {
+    for (const message of this.network.stored) {
+      if (message.contentTopic !== contentTopic || message.timestamp < to) continue;
+      this.mailbox.received.delete(message.messageHash);
+      this.#inbox.push(message);
+    }
+  }
+
   connectionStatus(): ConnectionStatus {
     return this.status;
   }

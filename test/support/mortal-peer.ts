@@ -37,6 +37,7 @@ export const PORT_METHODS = {
     subscribe: "async",
     unsubscribe: "async",
     retrieve: "async",
+    rewind: "async",
     connectionStatus: "sync",
     topicHealth: "sync",
     peers: "sync",

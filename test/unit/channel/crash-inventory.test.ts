@@ -13,7 +13,8 @@ import { SCENARIOS } from "./crash-scenarios.ts";
 // As where they are enumerated.
 vi.mock("../../../src/limits.ts", async (original) => {
   const { LIMITS } = await original<typeof import("../../../src/limits.ts")>();
-  return { LIMITS: { ...LIMITS, segmentation: { ...LIMITS.segmentation, segmentBytes: 256 } } };
+  const segmentation = { ...LIMITS.segmentation, segmentBytes: 256 };
+  return { LIMITS: { ...LIMITS, segmentation, eventLog: { ...LIMITS.eventLog, events: 7, trimEvents: 2 } } };
 });
 
 const ROOT = resolve(import.meta.dirname, "../../..");
@@ -32,6 +33,7 @@ const ALLOWED = [
 const SEND = "a three-segment send, the sender killed";
 const RECEIVE = "a three-segment receive with one segment out of order, the receiver killed";
 const FAILURE = "a failed segment and a retry, the sender killed";
+const FULL = "a log that is full and is handled, the receiver killed";
 const CLOSE = "a close and a new opening, the sender killed";
 const TAKING_UP = "a prepared channel that its page takes up, the taker killed";
 
@@ -56,6 +58,7 @@ const EXERCISED: Record<Boundary, string | "unused"> = {
   "messaging.subscribe": SEND,
   "messaging.unsubscribe": CLOSE,
   "messaging.retrieve": RECEIVE,
+  "messaging.rewind": FULL,
   "messaging.connectionStatus": "unused",
   "messaging.topicHealth": SEND,
   "messaging.peers": RECEIVE,

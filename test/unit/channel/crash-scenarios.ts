@@ -9,6 +9,7 @@ import { expect } from "vitest";
 import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
 import type { ReceivedMessage } from "../../../src/channel/ports.ts";
 import { type Bytes, utf8 } from "../../../src/common/bytes.ts";
+import { LIMITS } from "../../../src/limits.ts";
 import type { CrashScenario } from "../../support/crash-enumerator.ts";
 import type { CrashPoints } from "../../support/crash-points.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
@@ -234,6 +235,35 @@ async function takingUp(points: CrashPoints): Promise<void> {
   await assertEnd(alice, bob, [{ requestId, payload }]);
 }
 
+/** More comes than the log may hold while no page handles anything; then one does. */
+async function fullLog(points: CrashPoints): Promise<void> {
+  const world = worldOf(points);
+  const alice = await immortal("alice", world);
+  const bob = new MortalPeer("bob", world);
+  await bob.open();
+  const last = LIMITS.eventLog.events + 2;
+  const requestIds: string[] = [];
+  for (let i = 1; i <= last; i++) {
+    requestIds.push(await alice.send(`message ${i}`));
+    await bob.settle();
+    await alice.channel().acknowledge((await alice.log()).at(-1)?.seq ?? 0);
+  }
+  const summary = () => bob.act(async () => bob.channel.summary());
+  expect(await summary()).toMatchObject({ paused: "log-full", status: { health: "NOT_SUBSCRIBED" } });
+  expect(await bob.log()).toHaveLength(LIMITS.eventLog.events);
+  await bob.acknowledge();
+  await bob.pass(15 * SECOND);
+  await bob.acknowledge();
+  await bob.settle();
+
+  expect((await summary()).paused).toBeUndefined();
+  expect(bob.channel.acknowledged()).toBe(last);
+  expect((await bob.log()).length).toBeLessThanOrEqual(LIMITS.eventLog.events);
+  // Each under one cursor, in the order sent.
+  expect([...bob.heard.values()].map((cursors) => [...cursors])).toEqual(requestIds.map((_, i) => [i + 1]));
+  for (const requestId of requestIds) expect(alice.channel().request(requestId)).toMatchObject({ state: "delivered" });
+}
+
 export const SCENARIOS: readonly CrashScenario[] = [
   { name: "a three-segment send, the sender killed", run: threeSegmentSend },
   { name: "a three-segment send across two epochs, the sender killed", run: sendAcrossEpochs },
@@ -243,6 +273,7 @@ export const SCENARIOS: readonly CrashScenario[] = [
   { name: "a close and a new opening, the sender killed", run: senderCloses },
   { name: "a close and a new opening, the receiver killed", run: receiverCloses },
   { name: "a conversation in both directions, one side killed", run: conversation },
+  { name: "a log that is full and is handled, the receiver killed", run: fullLog },
   { name: "a prepared channel that its page takes up, the taker killed", run: takingUp },
 ];
 

@@ -8,7 +8,8 @@ import { SCENARIOS } from "./crash-scenarios.ts";
 // Segments of the real size would spend the time of these tests on hashing.
 vi.mock("../../../src/limits.ts", async (original) => {
   const { LIMITS } = await original<typeof import("../../../src/limits.ts")>();
-  return { LIMITS: { ...LIMITS, segmentation: { ...LIMITS.segmentation, segmentBytes: 256 } } };
+  const segmentation = { ...LIMITS.segmentation, segmentBytes: 256 };
+  return { LIMITS: { ...LIMITS, segmentation, eventLog: { ...LIMITS.eventLog, events: 7, trimEvents: 2 } } };
 });
 
 for (const scenario of SCENARIOS) {

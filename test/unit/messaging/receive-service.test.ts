@@ -545,3 +545,56 @@ describe("retrieve", () => {
     expect(b.network.queries.length).toBe(asked);
   });
 });
+
+describe("rewind", () => {
+  /** Subscribed and at rest, with everything received that the stores had: one message per age in milliseconds. */
+  async function caughtUp(...ages: readonly number[]): Promise<{ b: MessagingBench; nodes: [FakeNode, FakeNode] }> {
+    const b = await bench();
+    for (const age of ages) b.network.store(pubsubTopic(), b.message(`${age}`, b.clock.now() - age));
+    const nodes: [FakeNode, FakeNode] = [b.network.node("a"), b.network.node("b")];
+    b.nodes.connect(...nodes);
+    await b.client.subscribe(TOPIC);
+    await b.clock.settle();
+    expect(b.received()).toEqual(ages.map(String));
+    return { b, nodes };
+  }
+
+  test("brings again what was told before, from that time on", async () => {
+    const { b } = await caughtUp(2 * HOUR, HOUR);
+    await b.client.rewind(TOPIC, b.clock.now() - 1.5 * HOUR);
+    await b.clock.settle();
+    expect(b.received().slice(2)).toEqual([`${HOUR}`]);
+  });
+
+  test("is not undone by a look that was under way", async () => {
+    const { b, nodes } = await caughtUp(HOUR);
+    const waiting: (() => void)[] = [];
+    for (const node of nodes) {
+      const answer = node.answerStore;
+      node.answerStore = async (query) => {
+        await new Promise<void>((resolve) => waiting.push(resolve));
+        return answer(query);
+      };
+    }
+    await b.clock.advance(LIMITS.messaging.catchUpEveryMs);
+    expect(waiting).toHaveLength(1);
+    await b.client.rewind(TOPIC, b.clock.now() - 2 * HOUR);
+    while (waiting.length > 0) {
+      waiting.shift()?.();
+      await b.clock.settle();
+    }
+    expect(b.received().slice(1)).toEqual([`${HOUR}`]);
+  });
+
+  test("is remembered through a restart, and never skips ahead", async () => {
+    const { b, nodes } = await caughtUp(HOUR);
+    b.nodes.disconnect(...nodes);
+    await b.client.rewind(TOPIC, b.clock.now() - 2 * HOUR);
+    await b.client.rewind(TOPIC, b.clock.now() + HOUR);
+    await b.restart();
+    await b.client.subscribe(TOPIC);
+    b.nodes.connect(b.network.node("s", ["store"]));
+    await b.clock.settle();
+    expect(b.received().slice(1)).toEqual([`${HOUR}`]);
+  });
+});

@@ -1,0 +1,82 @@
+/**
+ * Whether a channel takes in what arrives. It pauses while its event log is full of events that no page has handled, and
+ * while no page has asked for it for long. What it skips then is fetched from the stores once it goes on: nothing of it
+ * was acknowledged, so for SDS (LIP-109) it was never here. Only ephemeral messages are missed.
+ *
+ * Other channels of the same topic notice nothing.
+ */
+import type { Clock } from "../common/clock.ts";
+import { LIMITS } from "../limits.ts";
+import type { EventLog } from "./event-log.ts";
+import type { MessagingClient, ReceivedMessage } from "./ports.ts";
+import { type ChannelRow, type ChannelTables, ONLY_ROW } from "./rows.ts";
+import type { IntakePause } from "./types.ts";
+
+export interface IntakeParts {
+  readonly table: ChannelTables["channel"];
+  readonly log: Pick<EventLog, "fullness">;
+  readonly messaging: Pick<MessagingClient, "rewind">;
+  readonly clock: Clock;
+  readonly transact: (event: () => void) => Promise<void>;
+}
+
+export class Intake {
+  readonly #parts: IntakeParts;
+  /** The stores are about to be asked for what was skipped: from now on nothing is. */
+  #resuming = false;
+
+  constructor(parts: IntakeParts) {
+    this.#parts = parts;
+  }
+
+  /** Why nothing is taken in now; `undefined` while everything is. */
+  get paused(): IntakePause | undefined {
+    if (this.#parts.clock.now() - this.#row.attendedAt > LIMITS.intake.unattendedMs) return "unattended";
+    const fullness = this.#parts.log.fullness();
+    if (fullness >= 1) return "log-full";
+    const goesOn = this.#resuming || this.#row.skippedFrom === undefined || fullness < LIMITS.intake.resumeBelow;
+    return goesOn ? undefined : "log-full";
+  }
+
+  /** Inside a transaction: the message arrived while intake was paused. */
+  skip({ timestamp }: ReceivedMessage, now: number): void {
+    const { skippedFrom = now } = this.#row;
+    const from = Math.min(skippedFrom, Math.max(timestamp, now - LIMITS.intake.lookBackMs));
+    if (from !== this.#row.skippedFrom) this.#put({ ...this.#row, skippedFrom: from });
+  }
+
+  /** Inside a transaction: a page asked for the channel. */
+  attend(now: number): void {
+    if (now - this.#row.attendedAt >= LIMITS.intake.attendedStepMs) this.#put({ ...this.#row, attendedAt: now });
+  }
+
+  /** Has what was skipped fetched again, if something was and it can be taken in now. */
+  async resume(): Promise<void> {
+    const { skippedFrom, contentTopic } = this.#row;
+    if (skippedFrom === undefined || this.#resuming || this.paused !== undefined) return;
+    this.#resuming = true;
+    try {
+      await this.#parts.messaging.rewind(contentTopic, skippedFrom);
+      await this.#parts.transact(() => {
+        // What was skipped meanwhile, as the log is full again, is as old or newer.
+        if (this.#parts.log.fullness() < 1) this.#put(withoutSkipped(this.#row));
+      });
+    } finally {
+      this.#resuming = false;
+    }
+  }
+
+  get #row(): ChannelRow {
+    const row = this.#parts.table.get(ONLY_ROW);
+    if (row === undefined) throw new Error("the channel has no row");
+    return row;
+  }
+
+  #put(row: ChannelRow): void {
+    this.#parts.table.put(ONLY_ROW, row);
+  }
+}
+
+function withoutSkipped({ skippedFrom: _, ...row }: ChannelRow): ChannelRow {
+  return row;
+}

@@ -1,0 +1,204 @@
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
+import { LIMITS } from "../../../src/limits.ts";
+import { FakeNetwork } from "../../support/fake-messaging.ts";
+import { ORIGIN, Peer, TOPIC } from "../../support/peer.ts";
+
+// A log that tests fill with few messages, and days of ten minutes.
+vi.mock("../../../src/limits.ts", async (original) => {
+  const { LIMITS } = await original<typeof import("../../../src/limits.ts")>();
+  const { intake } = LIMITS;
+  const short = (ms: number) => ms / 144;
+  return {
+    LIMITS: {
+      ...LIMITS,
+      eventLog: { events: 6, bytes: 1_000, trimEvents: 2 },
+      intake: {
+        ...intake,
+        unattendedMs: short(intake.unattendedMs),
+        attendedStepMs: short(intake.attendedStepMs),
+        lookBackMs: short(intake.lookBackMs),
+      },
+    },
+  };
+});
+
+const SECOND = 1000;
+const DAY = LIMITS.intake.unattendedMs / 30;
+
+let clock: VirtualClock;
+let network: FakeNetwork;
+let alice: Peer;
+let bob: Peer;
+
+/** Alice's page handles everything at once. */
+async function send(payload: string, channelId = "room"): Promise<void> {
+  await alice.send(payload, channelId);
+  await network.settle();
+  await handle(alice, channelId);
+}
+
+async function handle(peer: Peer, channelId = "room"): Promise<void> {
+  await peer.channel(channelId).acknowledge((await peer.log(channelId)).at(-1)?.seq ?? 0);
+  await network.settle();
+}
+
+async function pass(ms: number): Promise<void> {
+  for (const end = clock.now() + ms; clock.now() < end; ) {
+    await clock.advance(Math.min(end, Math.max(clock.now() + 1, clock.next ?? end)) - clock.now());
+    await network.settle();
+  }
+}
+
+const paused = (peer: Peer, channelId = "room") => peer.channel(channelId).summary().paused;
+
+beforeEach(async () => {
+  clock = new VirtualClock();
+  network = new FakeNetwork(clock);
+  alice = await Peer.start("alice", network);
+  bob = await Peer.start("bob", network);
+  for (const peer of [alice, bob]) await peer.open();
+});
+
+describe("a log that no page handles", () => {
+  test("takes in no more events than its bound, and everything once they are handled", async () => {
+    for (let i = 1; i <= 9; i++) await send(`${i}`);
+    expect(await bob.received()).toEqual(["1", "2", "3", "4", "5", "6"]);
+    expect(paused(bob)).toBe("log-full");
+    expect(bob.channel().status().health).toBe("NOT_SUBSCRIBED");
+    await handle(bob);
+    expect(paused(bob)).toBeUndefined();
+    expect((await bob.received()).slice(-3)).toEqual(["7", "8", "9"]);
+    expect(bob.channel().status().health).toBe("SUFFICIENTLY_HEALTHY");
+  });
+
+  test("takes in no more bytes than its bound", async () => {
+    for (const letter of ["a", "b", "c", "d"]) await send(letter.repeat(400));
+    expect((await bob.received()).map((text) => text[0])).toEqual(["a", "b", "c"]);
+    await handle(bob);
+    expect((await bob.received()).at(-1)?.[0]).toBe("d");
+  });
+
+  test("goes on only once half of its room is free, as that costs a look in the stores", async () => {
+    for (let i = 1; i <= 8; i++) await send(`${i}`);
+    await bob.channel().acknowledge(3);
+    await network.settle();
+    expect(paused(bob)).toBe("log-full");
+    await send("9");
+    expect(await bob.received()).toHaveLength(6);
+    await bob.channel().acknowledge(4);
+    await network.settle();
+    expect((await bob.received()).slice(-3)).toEqual(["7", "8", "9"]);
+  });
+
+  test("is known to be full after a restart, and goes on after another one that came in between", async () => {
+    for (let i = 1; i <= 8; i++) await send(`${i}`);
+    await bob.restart();
+    expect(paused(bob)).toBe("log-full");
+    // The worker dies after the page handled everything and before anything was fetched again.
+    bob.messaging.rewind = () => new Promise(() => {});
+    void bob.channel().acknowledge(6);
+    await clock.settle();
+    await bob.restart();
+    await network.settle();
+    expect((await bob.received()).slice(-2)).toEqual(["7", "8"]);
+  });
+
+  test("gives up nothing while it is full, and reports what it skipped neither as lost nor twice", async () => {
+    for (let i = 1; i <= 8; i++) await send(`${i}`);
+    await pass(2 * LIMITS.sds.lostAfterMs);
+    await handle(bob);
+    await pass(2 * LIMITS.sds.lostAfterMs);
+    const types = (await bob.log()).map(({ type }) => type);
+    expect(types).not.toContain("reliable:message:lost");
+    expect((await bob.received()).slice(-2)).toEqual(["7", "8"]);
+  });
+
+  test("does not hold up another channel on its topic", async () => {
+    for (const peer of [alice, bob]) await peer.open("kitchen");
+    for (let i = 1; i <= 8; i++) await send(`${i}`);
+    for (let i = 1; i <= 3; i++) await send(`tea ${i}`, "kitchen");
+    expect(await bob.received("kitchen")).toEqual(["tea 1", "tea 2", "tea 3"]);
+    expect(paused(bob, "kitchen")).toBeUndefined();
+  });
+
+  test("forgets handled events beyond its bounds, the oldest first", async () => {
+    for (let i = 1; i <= 20; i++) {
+      await send(`${i}`);
+      await handle(bob);
+    }
+    const kept = await bob.received();
+    expect(kept.length).toBeLessThanOrEqual(LIMITS.eventLog.events);
+    expect(kept.length).toBeGreaterThanOrEqual(LIMITS.eventLog.events - LIMITS.eventLog.trimEvents);
+    expect(kept.at(-1)).toBe("20");
+    await bob.restart();
+    for (const letter of ["a", "b", "c"]) {
+      await send(letter.repeat(450));
+      await handle(bob);
+    }
+    expect((await bob.received()).map((text) => text[0])).toEqual(["b", "c"]);
+  });
+
+  test("a message that carries an absurd timestamp makes nobody search the whole past", async () => {
+    for (let i = 1; i <= 6; i++) await send(`${i}`);
+    const captured = network.stored.at(-1);
+    if (captured === undefined) throw new Error("nothing was sent");
+    const asked: number[] = [];
+    const rewind = bob.messaging.rewind.bind(bob.messaging);
+    bob.messaging.rewind = (topic, to) => {
+      asked.push(to);
+      return rewind(topic, to);
+    };
+    await network.inject({ ...captured, timestamp: 1, messageHash: "ab".repeat(32) });
+    await handle(bob);
+    expect(asked).toEqual([clock.now() - LIMITS.intake.lookBackMs]);
+  });
+});
+
+describe("a channel that no page asks for", () => {
+  const attach = () =>
+    bob.manager.attach({ origin: ORIGIN, channelId: "room", contentTopic: TOPIC, encryption: "none" });
+
+  test("is suspended after 30 days, and has everything once a page asks for it", async () => {
+    await send("before");
+    await bob.kill();
+    await clock.advance(31 * DAY);
+    await bob.restart();
+    await network.settle();
+    expect(paused(bob)).toBe("unattended");
+    expect([...bob.mailbox.topics]).toEqual([]);
+    await send("meanwhile");
+    await pass(60 * SECOND);
+    expect(await bob.received()).toEqual(["before"]);
+    expect((await attach()).ok).toBe(true);
+    await network.settle();
+    expect(paused(bob)).toBeUndefined();
+    expect(await bob.received()).toEqual(["before", "meanwhile"]);
+  });
+
+  test("is suspended while it runs, too, and what another channel's topic brings is skipped", async () => {
+    await bob.open("kitchen");
+    await clock.advance(20 * DAY);
+    // A page handles something of the other channel: that one is in use.
+    await bob.manager.attach({ origin: ORIGIN, channelId: "kitchen", contentTopic: TOPIC, encryption: "none" });
+    await clock.advance(11 * DAY);
+    expect(paused(bob)).toBe("unattended");
+    expect(paused(bob, "kitchen")).toBeUndefined();
+    expect([...bob.mailbox.topics]).toEqual([TOPIC]);
+    await send("meanwhile");
+    expect(await bob.received()).toEqual([]);
+    await attach();
+    await network.settle();
+    expect(await bob.received()).toEqual(["meanwhile"]);
+  });
+
+  test("is in use as long as its page sends or handles what came", async () => {
+    for (let day = 0; day < 62; day += 20) {
+      await clock.advance(20 * DAY);
+      await bob.send(`day ${day}`);
+      await network.settle();
+      await handle(bob);
+    }
+    expect(paused(bob)).toBeUndefined();
+  });
+});

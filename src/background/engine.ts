@@ -135,6 +135,7 @@ async function startOn(database: Database, surroundings: EngineSurroundings): Pr
     manager,
     permissions,
     network: control,
+    cipherPages,
     keys: uiKeys,
     budget: channels.budget,
     setBadge,

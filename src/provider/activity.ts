@@ -3,6 +3,7 @@ import type { ChannelKey, ChannelManagerApi, ChannelNotice } from "../channel/ty
 import type { Clock } from "../common/clock.ts";
 import { LIMITS } from "../limits.ts";
 import type { UiRequest, UiTransfer, UiVaultSnapshot } from "../ui/background-api.ts";
+import type { CipherPages } from "./cipher-pages.ts";
 
 interface Transfer extends UiTransfer {
   /** Milliseconds since the Unix epoch. */
@@ -12,12 +13,14 @@ interface Transfer extends UiTransfer {
 /** Transfers are in memory only: the next segment that moves shows one again after a restart. */
 export class Activity {
   readonly #manager: ChannelManagerApi;
+  readonly #cipherPages: Pick<CipherPages, "unavailable">;
   readonly #clock: Clock;
   /** The one that moved last is the last. */
   readonly #transfers = new Map<string, Transfer>();
 
-  constructor(manager: ChannelManagerApi, clock: Clock) {
+  constructor(manager: ChannelManagerApi, cipherPages: Pick<CipherPages, "unavailable">, clock: Clock) {
     this.#manager = manager;
+    this.#cipherPages = cipherPages;
     this.#clock = clock;
     manager.listen((channel, notice) => this.#noticed(channel, notice));
   }
@@ -27,8 +30,10 @@ export class Activity {
   }
 
   #details(): UiVaultSnapshot["details"] {
-    return this.#manager.summaries().map(({ origin, channelId, label, keyId }) => {
+    return this.#manager.summaries().map(({ origin, channelId, label, keyId, encryption, status }) => {
       const channel = { origin, channelId };
+      const needsPage =
+        encryption === "page" && status.state !== "closed" && this.#cipherPages.unavailable(channel) !== undefined;
       const { undecryptable = 0, otherLayout = 0 } = this.#manager.channel(channel)?.diagnostics() ?? {};
       return {
         channel,
@@ -36,6 +41,7 @@ export class Activity {
         ...(keyId === undefined ? {} : { keyId }),
         undecryptable,
         foreignLayout: otherLayout,
+        ...(needsPage ? { needsPage } : {}),
       };
     });
   }

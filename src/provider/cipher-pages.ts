@@ -28,18 +28,17 @@ export interface CipherPagesListener {
 export class CipherPages {
   /** The ids of the channels that each has functions for; pages in the order in which they first had any. */
   readonly #pages = new Map<CipherPage, Set<string>>();
-  #listener: CipherPagesListener | undefined;
+  readonly #listeners = new Set<CipherPagesListener>();
 
-  /** There is one listener. */
   listen(listener: CipherPagesListener): void {
-    this.#listener = listener;
+    this.#listeners.add(listener);
   }
 
   /** The page has functions for a channel of its origin. */
   offer(page: CipherPage, channelId: string): void {
     const channelIds = this.#pages.get(page) ?? new Set();
     this.#pages.set(page, channelIds.add(channelId));
-    this.#listener?.ready({ origin: page.origin, channelId });
+    for (const listener of this.#listeners) listener.ready({ origin: page.origin, channelId });
   }
 
   /** The page went, or may not be asked any more. What it was asked goes to another page, or waits. */
@@ -49,7 +48,8 @@ export class CipherPages {
     page.functions.end();
     for (const channelId of channelIds) {
       const channel = { origin: page.origin, channelId };
-      if (this.unavailable(channel) !== undefined) this.#listener?.away(channel);
+      if (this.unavailable(channel) === undefined) continue;
+      for (const listener of this.#listeners) listener.away(channel);
     }
   }
 

@@ -13,6 +13,7 @@ import type { UiAnswer, UiNetwork, UiSnapshot, UiVaultSnapshot } from "../ui/bac
 import { UI_PORT } from "../ui/background-api.ts";
 import { Activity } from "./activity.ts";
 import { type Badge, badgeOf } from "./badge.ts";
+import type { CipherPages } from "./cipher-pages.ts";
 import type { Permissions } from "./permissions.ts";
 import { isOwnPage } from "./principal.ts";
 import { type Carried, channelRefusal, refused } from "./refusals.ts";
@@ -37,6 +38,7 @@ export interface UiServerParts {
   readonly permissions: Permissions;
   readonly network: NetworkControl;
   readonly keys: UiKeys;
+  readonly cipherPages: CipherPages;
   /** The epoch budget; `undefined` where nothing is limited. */
   readonly budget?: () => UiVaultSnapshot["budget"] | undefined;
   /** Called with what the extension's button shows, now and after it may have changed. */
@@ -61,12 +63,13 @@ export class UiServer {
 
   constructor(parts: UiServerParts) {
     this.#parts = parts;
-    this.#activity = new Activity(parts.manager, parts.clock);
+    this.#activity = new Activity(parts.manager, parts.cipherPages, parts.clock);
     const changed = (): void => this.#changed();
     parts.manager.listen(changed);
     parts.permissions.listen(changed);
     parts.network.listen(changed);
     parts.keys.listen(changed);
+    parts.cipherPages.listen({ ready: changed, away: changed });
     this.#showBadge();
   }
 

@@ -156,6 +156,8 @@ export interface UiChannelDetails {
   /** Times that a message came which no key of the channel opens, and which speaks another layout. */
   readonly undecryptable: number;
   readonly foreignLayout: number;
+  /** Its site encrypts, and has no page open that could. */
+  readonly needsPage?: true;
 }
 
 /** One request, newest first in the snapshot. */

@@ -115,6 +115,7 @@ describe("a site that encrypts with its own keys", () => {
     await popup.openChannel("sealed-room");
     expect(await popup.page.getByTestId("channel-encryption").textContent()).toContain("By the site itself");
     expect(await popup.page.getByTestId("channel-change-key").count()).toBe(0);
+    await popup.page.getByTestId("channel-needs-page").waitFor();
     await screenshots(popup.page, TEST_SCREENSHOTS, "popup-channel-page");
     await popup.close();
     // Nobody could read them yet, so nobody acknowledged them.

@@ -457,6 +457,31 @@ describe("which page is asked", () => {
   });
 });
 
+describe("what the popup shows", () => {
+  test("a channel needs a page while none of its site's is open, as soon as that is so", async () => {
+    const { world, page } = await opened();
+    const popup = await world.popup();
+    const details = () => popup.snapshot().details.map(({ needsPage }) => needsPage);
+    expect(details()).toEqual([undefined]);
+    page.ports.at(-1)?.disconnect();
+    await world.clock.advance(LIMITS.provider.snapshotMs);
+    expect(details()).toEqual([true]);
+    await another(world, marking(2).functions);
+    await world.clock.advance(LIMITS.provider.snapshotMs);
+    expect(details()).toEqual([undefined]);
+  });
+
+  test("neither a closed channel nor one of another mode needs one", async () => {
+    const { world, page, channel } = await opened();
+    await page.provider.createReliableChannel({ ...ROOM, channelId: "plain", encryption: { mode: "none" } });
+    await channel.close();
+    page.ports.at(-1)?.disconnect();
+    await world.clock.settle();
+    const popup = await world.popup();
+    expect(popup.snapshot().details.map(({ needsPage }) => needsPage)).toEqual([undefined, undefined]);
+  });
+});
+
 describe("hostile answers", () => {
   const operationOf = (page: Page): string => {
     const frames = page.serverPorts.flatMap(({ posted }) => posted) as { body?: { operationId?: string } }[];

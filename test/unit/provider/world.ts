@@ -284,6 +284,7 @@ export class World {
       manager,
       permissions,
       network,
+      cipherPages,
       keys: await UiKeys.load(commands),
       setBadge: (badge) => {
         this.badge = badge;

@@ -29,8 +29,11 @@ export const LIMITS = {
     bufferedBytes: 32 * MIB,
     /** Messages of several segments with the very same payload that one sender may have in reassembly at once. */
     copies: 16,
-    /** Milliseconds without news after which an incomplete message is given up: SDS looks for its segments for ten. */
-    setIdleMs: 11 * MINUTE,
+    /**
+     * Milliseconds without news after which an incomplete message is given up. That its end is missing is known once
+     * someone names it, at the latest by a periodic sync, 12.5 minutes apart at most; then SDS looks for it for ten.
+     */
+    setIdleMs: 25 * MINUTE,
     /** Milliseconds that an incomplete message has at least after a restart, so that the catch-up can complete it. */
     resumeGraceMs: 1 * MINUTE,
     /** Milliseconds after which a complete message that SDS still holds back is given up: past every deadline of SDS. */

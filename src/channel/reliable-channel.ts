@@ -20,7 +20,7 @@ import type { QueuedMessage } from "../rate-limit/rate-limit-manager.ts";
 import type { SdsOutcome } from "../sds/outcome.ts";
 import type { Participant } from "../sds/participant.ts";
 import type { SdsTables } from "../sds/tables.ts";
-import type { LostMessage, Reassembled, Reassembler } from "../segmentation/reassembler.ts";
+import type { Reassembler, Release } from "../segmentation/reassembler.ts";
 import { Diagnostics, type Unread } from "./diagnostics.ts";
 import { type EventBody, EventLog } from "./event-log.ts";
 import { Intake } from "./intake.ts";
@@ -534,6 +534,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
           messageHash: message.messageHash,
           ephemeral: message.ephemeral,
           random: this.#shell.parts.chance.random(),
+          isInner: (wrapped) => this.#isInner(content ?? ok(wrapped)),
         });
         this.#apply(content === undefined ? outcome : this.#withContent(outcome, content), now);
         return outcome;
@@ -612,12 +613,11 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     if (outcome.arrived) this.#buffer(outcome.arrived, now);
     // Before what is delivered without it. Of a message in several segments the loss is told once.
     for (const lost of outcome.lost) {
-      const told = this.#reassembler.lossToTell(lost);
+      const told = this.#reassembler.giveUp(lost);
       if (told !== undefined) this.#logLost([told]);
     }
     for (const messageId of outcome.delivered) {
-      if (this.#reassembler.isInner(messageId)) this.#sds.noteInner(messageId);
-      this.#emit(this.#reassembler.release(messageId, now), now);
+      this.#emit(this.#reassembler.release(messageId, now, outcome.late.includes(messageId)), now);
     }
     for (const messageId of outcome.acknowledged) {
       this.#advance(messageId, () => this.#sendState.onAcknowledged(messageId));
@@ -629,6 +629,10 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     }
   }
 
+  #isInner(content: Result<Bytes | Uint8Array>): boolean {
+    return content.ok && this.#reassembler.isInner(content.value);
+  }
+
   /** The reassembler is fed with every segment as it arrives, whether SDS delivers it now or parks it. */
   #buffer(arrived: NonNullable<SdsOutcome["arrived"]>, now: number): void {
     const { outcome, lost } = this.#reassembler.add(arrived, now);
@@ -638,13 +642,10 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     this.#shell.tell(this.key, { type: "progress", direction: "in", id, done, total });
   }
 
-  #emit(released: Reassembled | { readonly lost: LostMessage } | undefined, now: number): void {
-    if (released === undefined) return;
-    if ("lost" in released) {
-      this.#logLost([released.lost]);
-      return;
-    }
-    const { payload, messageId, senderId } = released;
+  #emit({ lost, message }: Release, now: number): void {
+    if (lost !== undefined) this.#logLost([lost]);
+    if (message === undefined) return;
+    const { payload, messageId, senderId } = message;
     this.#append({ type: "reliable:message:received", message: payload, messageId, senderId }, now);
     this.#touch(now);
   }

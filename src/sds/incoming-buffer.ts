@@ -1,5 +1,5 @@
 import { OrderedIndex } from "./ordered-index.ts";
-import type { Naming } from "./outcome.ts";
+import type { Follower } from "./outcome.ts";
 import type { IncomingRow, MissingRow, SdsTables } from "./tables.ts";
 
 /**
@@ -46,6 +46,11 @@ export class IncomingBuffer {
     return this.#incoming.has(messageId);
   }
 
+  /** A parked message. */
+  get(messageId: string): IncomingRow | undefined {
+    return this.#incoming.get(messageId);
+  }
+
   missing(messageId: string): MissingRow | undefined {
     return this.#missing.get(messageId);
   }
@@ -89,27 +94,24 @@ export class IncomingBuffer {
     return [...(this.#dependants.get(messageId) ?? [])];
   }
 
-  /** The lowest Lamport timestamp of what waits for this dependency. */
-  earliestDependant(messageId: string): number | undefined {
-    let earliest: number | undefined;
-    for (const id of this.#dependants.get(messageId) ?? []) {
-      const lamport = this.#incoming.get(id)?.lamport;
-      if (lamport !== undefined && (earliest === undefined || lamport < earliest)) earliest = lamport;
-    }
-    return earliest;
+  /** The parked messages of this sender that name a missing one. */
+  followersOf(messageId: string, senderId: string | undefined): readonly Follower[] {
+    return this.#namersOf(messageId)
+      .filter(({ row }) => senderId === undefined || row.senderId === senderId)
+      .map(({ id, row, place }) => ({ messageId: id, distance: row.history.length - place }));
   }
 
-  /** How parked messages name this missing one. */
-  namedBy(messageId: string): readonly Naming[] {
-    return this.dependantsOf(messageId).flatMap((dependant) => {
-      const row = this.#incoming.get(dependant);
-      if (!row) return [];
+  /** What stands before a missing message in the causal histories of parked ones. */
+  namedBefore(messageId: string): readonly string[] {
+    return this.#namersOf(messageId).flatMap(({ row, place }) => row.history.slice(0, place));
+  }
+
+  #namersOf(messageId: string): readonly { readonly id: string; readonly row: IncomingRow; readonly place: number }[] {
+    return this.dependantsOf(messageId).flatMap((id) => {
+      const row = this.#incoming.get(id);
       // What a message waits for because it is earlier, and not because it named it, says nothing.
-      const place = row.history.indexOf(messageId);
-      if (place < 0) return [];
-      const missing = row.waitsFor.filter((id) => this.#missing.has(id));
-      const missingBefore = Math.max(0, missing.indexOf(messageId));
-      return [{ messageId: dependant, senderId: row.senderId, distance: row.history.length - place, missingBefore }];
+      const place = row?.history.indexOf(messageId) ?? -1;
+      return row === undefined || place < 0 ? [] : [{ id, row, place }];
     });
   }
 

@@ -25,14 +25,30 @@ export class MessageLog {
   }
 
   /** Enters a message that names `history`; the lowest messages beyond the bound leave. */
-  add(messageId: string, row: Omit<LogRow, "head">, history: readonly string[]): void {
-    for (const named of history) {
-      const before = this.#log.get(named);
-      if (!before?.head) continue;
-      const { head: _, ...after } = before;
-      this.#log.put(named, after);
-    }
-    this.#log.put(messageId, { ...row, head: true });
+  add(messageId: string, row: Omit<LogRow, "head" | "names">, history: readonly string[]): void {
+    for (const named of history) this.#nowNamed(named);
+    this.#enter(messageId, { ...row, head: true });
+  }
+
+  /**
+   * Enters a part of someone else's message, other than the last. Only the next part names it: whoever named it in its
+   * own message would name half a message, which is not there before its last part is. What it names is named together
+   * with that one.
+   */
+  addInner(messageId: string, row: Omit<LogRow, "head" | "inner" | "names">, history: readonly string[]): void {
+    this.#enter(messageId, { ...row, inner: true, names: history });
+  }
+
+  #nowNamed(messageId: string): void {
+    const row = this.#log.get(messageId);
+    if (row === undefined || !(row.head || row.names)) return;
+    const { head: _, names, ...rest } = row;
+    this.#log.put(messageId, rest);
+    for (const named of names ?? []) this.#nowNamed(named);
+  }
+
+  #enter(messageId: string, row: LogRow): void {
+    this.#log.put(messageId, row);
     while (this.#log.size > this.#bounds.log) {
       const lowest = this.#byLamport.first();
       if (!lowest) return;
@@ -48,23 +64,26 @@ export class MessageLog {
    * there are no others.
    *
    * Of a message in several parts, its last one stands for all: whoever misses it whole then misses one message, not two.
+   * And a part that follows another names that one and what nobody has named: all else the first part has named.
    */
   causalHistory(ownId: string): readonly HistoryEntry[] {
     const named = new Set<string>();
     const max = this.#bounds.causalHistoryMax;
     // Our own newest message first: the order of one sender's messages must hold whatever does not fit.
+    let follows = false;
     for (const id of this.#heads.descending()) {
-      if (this.#log.get(id)?.senderId === ownId) {
-        named.add(id);
-        break;
-      }
+      const row = this.#log.get(id);
+      if (row?.senderId !== ownId) continue;
+      named.add(id);
+      follows = row.inner === true;
+      break;
     }
     for (const id of this.#heads.descending()) {
       if (named.size >= max) break;
       named.add(id);
     }
     for (const id of this.#byLamport.descending()) {
-      if (named.size >= this.#bounds.causalHistory) break;
+      if (follows || named.size >= this.#bounds.causalHistory) break;
       if (!this.#log.get(id)?.inner) named.add(id);
     }
     const rows = [...named].map((messageId) => ({ messageId, row: this.#log.get(messageId) }));
@@ -94,9 +113,9 @@ export class MessageLog {
     if (this.#log.get(messageId)?.hash === undefined) this.noteHash(messageId, hash, false);
   }
 
-  noteInner(messageId: string): void {
-    const row = this.#log.get(messageId);
-    if (row && !row.inner) this.#log.put(messageId, { ...row, inner: true });
+  /** What the log knows of a message. */
+  get(messageId: string): LogRow | undefined {
+    return this.#log.get(messageId);
   }
 
   /** Ids in the log's order. */

@@ -42,6 +42,11 @@ export class OrderedIndex<V> {
     return order === undefined || key === undefined ? undefined : { order, key };
   }
 
+  /** The highest number. */
+  last(): number | undefined {
+    return this.size === 0 ? undefined : this.#orders.at(-1);
+  }
+
   /** Ascending; the table may be changed meanwhile only after the last step. */
   *ascending(): Generator<string> {
     for (let i = this.#head; i < this.#keys.length; i++) yield this.#keys[i] ?? "";

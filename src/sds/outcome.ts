@@ -4,6 +4,10 @@ export interface Received {
   readonly messageId: string;
   readonly senderId: string;
   readonly content: Uint8Array;
+  /** In the unit of the layout; 0 where it has none. */
+  readonly lamport: number;
+  /** The last entry of its causal history: of a message in several parts, the part before this one. */
+  readonly follows?: string;
 }
 
 export interface Outgoing {
@@ -19,18 +23,18 @@ export interface Lost {
   readonly messageId: string;
   readonly senderId?: string;
   readonly reason: string;
-  /** The parked messages that named it. */
-  readonly namedBy: readonly Naming[];
+  /** Lamport time of the earliest message that names it: it is older. */
+  readonly before: number;
+  /** Lamport time up to which what is known of its sender, or known to be missing, precedes it. */
+  readonly since: number;
+  readonly followers: readonly Follower[];
 }
 
-/** How a parked message names one that is missing. */
-export interface Naming {
+/** A parked message that names a missing one of the same sender. */
+export interface Follower {
   readonly messageId: string;
-  readonly senderId: string;
-  /** Place in the causal history counted from its end: 1 for the entry just before the message itself. */
+  /** Place in its causal history counted from the end: 1 for the entry just before the message itself. */
   readonly distance: number;
-  /** How many missing ones stand before it in that history. */
-  readonly missingBefore: number;
 }
 
 export interface Missing {
@@ -58,6 +62,8 @@ export interface SdsOutcome {
   readonly arrived?: Received;
   /** Ids whose dependencies are now met, in causal order; only ids with content. */
   readonly delivered: readonly string[];
+  /** Those of them whose place was passed: something that may depend on them was delivered without them. */
+  readonly late: readonly string[];
   /** Own messages that another participant is now known to have. */
   readonly acknowledged: readonly string[];
   /** Messages to put through the rate limiter now. */
@@ -76,6 +82,7 @@ export interface SdsOutcome {
 export interface OutcomeDraft {
   arrived?: Received;
   readonly delivered: string[];
+  readonly late: string[];
   readonly acknowledged: string[];
   readonly outgoing: Outgoing[];
   readonly exhausted: string[];
@@ -85,7 +92,7 @@ export interface OutcomeDraft {
 }
 
 export function emptyOutcome(): OutcomeDraft {
-  return { delivered: [], acknowledged: [], outgoing: [], exhausted: [], lost: [], missing: [] };
+  return { delivered: [], late: [], acknowledged: [], outgoing: [], exhausted: [], lost: [], missing: [] };
 }
 
 export function droppedOutcome(reason: Dropped): SdsOutcome {

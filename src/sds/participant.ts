@@ -64,6 +64,8 @@ export interface IncomingContext {
   readonly ephemeral?: boolean;
   /** Uniform in [0, 1). */
   readonly random: number;
+  /** Whether a content is a part of a longer message, other than the last. */
+  readonly isInner?: (content: Uint8Array) => boolean;
 }
 
 /** What time finds. */
@@ -82,6 +84,7 @@ interface Entering {
   readonly lamport: number;
   readonly history: readonly string[];
   readonly hash?: string;
+  readonly inner?: true;
 }
 
 /** A message that was parked. */
@@ -276,17 +279,11 @@ export class Participant {
     return this.#seen.kindOf(messageId) === "acknowledged";
   }
 
-  /** A delivered message turned out to be a part of a longer one, other than the last. */
-  noteInner(messageId: string): void {
-    this.#log.noteInner(messageId);
-  }
-
   /** What is looked for, longest first: after a restart the search goes on with it. */
   missing(): SdsOutcome["missing"] {
     return [...this.#incoming.missingIds()].map((messageId) => {
       const row = this.#incoming.missing(messageId);
-      const lamport = this.#incoming.earliestDependant(messageId);
-      const neededAt = lamport === undefined ? {} : { neededAt: lamport * this.#config.layout.lamportUnitMs };
+      const neededAt = row === undefined ? {} : { neededAt: row.before * this.#config.layout.lamportUnitMs };
       return { messageId, ...neededAt, ...optionalParts(row?.hint, row?.senderId) };
     });
   }
@@ -384,7 +381,7 @@ export class Participant {
       // LIP-109: ephemeral messages are delivered at once, without buffering and without entering log or filter.
       this.#incoming.stopLookingFor(messageId);
       this.#seen.add(messageId, "ephemeral");
-      outcome.arrived = { messageId, senderId, content } satisfies Received;
+      outcome.arrived = { messageId, senderId, content, lamport } satisfies Received;
       outcome.delivered.push(messageId);
       this.#cascade(messageId, outcome);
       return outcome;
@@ -407,7 +404,8 @@ export class Participant {
       return outcome;
     }
 
-    outcome.arrived = { messageId, senderId, content } satisfies Received;
+    const follows = history.at(-1);
+    outcome.arrived = { messageId, senderId, content, lamport, ...(follows === undefined ? {} : { follows }) };
     this.#summary.note(messageId);
     this.#sync.onContentHeard();
     // LIP-109, SDS-R: kept exactly as it came, for whoever asks for it.
@@ -417,7 +415,8 @@ export class Participant {
       this.#sync.oweAcknowledgement({ messageId, senderId }, context.random, this.#members.size);
       if (lamport > this.#horizon()) this.#members.spoke(senderId, lamport);
     }
-    const entering = { messageId, senderId, lamport, history, ...hashOf(context) };
+    const inner = context.isInner?.(content) === true ? { inner: true as const } : {};
+    const entering: Entering = { messageId, senderId, lamport, history, ...hashOf(context), ...inner };
     if (unmet.length === 0) {
       this.#deliver(entering, outcome);
       this.#cascade(messageId, outcome);
@@ -504,12 +503,12 @@ export class Participant {
     for (const entry of unmet) {
       if (circular.has(entry.messageId)) continue;
       waitsFor.push(entry.messageId);
-      if (!this.#incoming.has(entry.messageId)) this.#lookFor(entry, mayPredateUs, outcome);
+      if (!this.#incoming.has(entry.messageId)) this.#lookFor(entry, lamport, mayPredateUs, outcome);
     }
     return waitsFor;
   }
 
-  #lookFor(entry: HistoryEntry, mayPredateUs: boolean, outcome: OutcomeDraft): void {
+  #lookFor(entry: HistoryEntry, namedAt: number, mayPredateUs: boolean, outcome: OutcomeDraft): void {
     const { messageId, retrievalHint, senderId } = entry;
     const known = this.#incoming.missing(messageId);
     const hint = retrievalHint && retrievalHint.length <= HINT_BYTES ? toHex(retrievalHint) : undefined;
@@ -519,11 +518,13 @@ export class Participant {
     const row = {
       ...(requestMs === undefined ? {} : { requestMs }),
       giveUpMs: known?.giveUpMs ?? this.#clock.ms + this.#limits.lostAfterMs,
+      before: Math.min(known?.before ?? namedAt, namedAt),
       mayPredateUs: mayPredateUs && (known?.mayPredateUs ?? true),
       ...optionalParts(known?.hint ?? hint, known?.senderId ?? sender),
     };
     const newHint = known !== undefined && known.hint === undefined && hint !== undefined;
-    if (known && !newHint && !requestable && known.mayPredateUs === row.mayPredateUs) return;
+    const sameFacts = known?.mayPredateUs === row.mayPredateUs && known.before === row.before;
+    if (known && !newHint && !requestable && sameFacts) return;
     this.#incoming.lookFor(messageId, row);
     if (known && !newHint) return;
     outcome.missing.push({ messageId, ...optionalParts(row.hint, row.senderId) });
@@ -547,10 +548,23 @@ export class Participant {
 
   /** LIP-109, deliver message. */
   #deliver(message: Entering, outcome: OutcomeDraft): void {
-    const { messageId, senderId, lamport, history, hash } = message;
+    const { messageId, senderId, lamport, history, hash, inner } = message;
+    if (this.#isLate(messageId, lamport)) outcome.late.push(messageId);
     this.#seen.add(messageId, "content");
-    this.#log.add(messageId, { lamport, senderId, ...(hash === undefined ? {} : { hash }) }, history);
+    this.#seen.pass(history);
+    const row = { lamport, senderId, ...(hash === undefined ? {} : { hash }) };
+    if (inner) this.#log.addInner(messageId, row, history);
+    else this.#log.add(messageId, row, history);
     outcome.delivered.push(messageId);
+  }
+
+  /**
+   * Whether something that depends on this message may have been delivered before it. On the causal path between the two
+   * is then a message that was delivered without the one before it, which was given up. That one is this message, or this
+   * message leads to it, and so is older than all that names it: Lamport time ascends along every causal path.
+   */
+  #isLate(messageId: string, lamport: number): boolean {
+    return this.#seen.kindOf(messageId) === "lost" || lamport < this.#seen.passedUntil;
   }
 
   /** A dependency is met: delivers what waited for it only, and what waited for that, in causal order. */
@@ -591,12 +605,18 @@ export class Participant {
     for (const messageId of messageIds) {
       const row = this.#incoming.missing(messageId);
       if (row?.mayPredateUs !== false) continue;
-      const namedBy = this.#incoming.namedBy(messageId);
-      outcome.lost.push({ messageId, ...optionalParts(undefined, row.senderId), reason, namedBy });
+      const { senderId, before } = row;
+      const followers = this.#incoming.followersOf(messageId, senderId);
+      const since = this.#sinceOf(messageId, senderId);
+      outcome.lost.push({ messageId, ...optionalParts(undefined, senderId), reason, before, since, followers });
     }
     for (const messageId of messageIds) {
+      const row = this.#incoming.missing(messageId);
       this.#incoming.stopLookingFor(messageId);
-      this.#seen.add(messageId, "lost");
+      this.#seen.lose(messageId, {
+        ...optionalParts(undefined, row?.senderId),
+        before: row?.before ?? Number.POSITIVE_INFINITY,
+      });
     }
     const released = this.#released(messageIds);
     for (let next = released.pop(); next !== undefined; next = released.pop()) {
@@ -609,6 +629,22 @@ export class Participant {
       this.#deliver(next, outcome);
       this.#cascade(next.messageId, outcome);
     }
+  }
+
+  /**
+   * Lamport time up to which messages of its sender are known to precede a missing one: they stand before it in a causal
+   * history. Of one that is missing too, that it is older than what names it is all that is known.
+   */
+  #sinceOf(messageId: string, senderId: string | undefined): number {
+    let since = 0;
+    if (senderId === undefined) return since;
+    for (const id of this.#incoming.namedBefore(messageId)) {
+      const here = this.#incoming.get(id) ?? this.#log.get(id);
+      const missing = this.#incoming.missing(id) ?? this.#seen.lost(id);
+      if (here?.senderId === senderId) since = Math.max(since, here.lamport);
+      else if (missing?.senderId === senderId) since = Math.max(since, missing.before);
+    }
+    return since;
   }
 
   /** Too many wait: what the longest waiting ones wait for is given up. No content is thrown away. */

@@ -1,6 +1,6 @@
 import type { Meta } from "./meta.ts";
 import { OrderedIndex } from "./ordered-index.ts";
-import type { SdsTables, SeenKind, SeenRow } from "./tables.ts";
+import type { LostFacts, SdsTables, SeenKind, SeenRow } from "./tables.ts";
 
 /** Every id that was dealt with, beyond what the log keeps: it satisfies dependencies, and coming again is a duplicate. */
 export class SeenIds {
@@ -8,12 +8,14 @@ export class SeenIds {
   readonly #meta: Meta;
   readonly #bound: number;
   readonly #bySequence: OrderedIndex<SeenRow>;
+  readonly #byPassing: OrderedIndex<SeenRow>;
 
   constructor(seen: SdsTables["seen"], meta: Meta, bound: number) {
     this.#seen = seen;
     this.#meta = meta;
     this.#bound = bound;
     this.#bySequence = new OrderedIndex(seen, ({ sequence }) => sequence);
+    this.#byPassing = new OrderedIndex(seen, ({ lost }) => (lost?.passed ? lost.before : undefined));
   }
 
   kindOf(messageId: string): SeenKind | undefined {
@@ -25,9 +27,35 @@ export class SeenIds {
   }
 
   /** Remembers an id, or what has become of it. The oldest beyond the bound are forgotten. */
-  add(messageId: string, kind: SeenKind): void {
+  add(messageId: string, kind: Exclude<SeenKind, "lost">): void {
+    this.#put(messageId, { kind });
+  }
+
+  /** Given up: it satisfies dependencies, and may still come. */
+  lose(messageId: string, lost: LostFacts): void {
+    this.#put(messageId, { kind: "lost", lost });
+  }
+
+  lost(messageId: string): LostFacts | undefined {
+    return this.#seen.get(messageId)?.lost;
+  }
+
+  /** A message with this causal history is delivered, without those of it that are lost. */
+  pass(history: readonly string[]): void {
+    for (const id of history) {
+      const row = this.#seen.get(id);
+      if (row?.lost && !row.lost.passed) this.#seen.put(id, { ...row, lost: { ...row.lost, passed: true } });
+    }
+  }
+
+  /** Lamport time up to which something may be missing that leads to what was delivered. */
+  get passedUntil(): number {
+    return this.#byPassing.last() ?? Number.NEGATIVE_INFINITY;
+  }
+
+  #put(messageId: string, row: Omit<SeenRow, "sequence">): void {
     const sequence = this.#seen.get(messageId)?.sequence ?? this.#meta.nextSequence();
-    this.#seen.put(messageId, { sequence, kind });
+    this.#seen.put(messageId, { sequence, ...row });
     while (this.#seen.size > this.#bound) {
       const oldest = this.#bySequence.first();
       if (!oldest) return;

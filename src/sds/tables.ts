@@ -52,6 +52,8 @@ export interface LogRow {
   readonly inner?: true;
   /** No message of the log names this one in its causal history. */
   readonly head?: true;
+  /** What a part of someone else's message names, until the last part names it all by way of this one. */
+  readonly names?: readonly string[];
 }
 
 export type SeenKind = "content" | "own" | "acknowledged" | "sync" | "ephemeral" | "lost";
@@ -60,6 +62,17 @@ export type SeenKind = "content" | "own" | "acknowledged" | "sync" | "ephemeral"
 export interface SeenRow {
   readonly sequence: number;
   readonly kind: SeenKind;
+  /** Of a lost one. */
+  readonly lost?: LostFacts;
+}
+
+/** What is known of a message that was given up. */
+export interface LostFacts {
+  readonly senderId?: string;
+  /** Lamport time of the earliest message that named it. */
+  readonly before: number;
+  /** Something that named it was delivered without it. */
+  readonly passed?: true;
 }
 
 /** A message of ours that no other participant is known to have. */
@@ -87,6 +100,8 @@ export interface IncomingRow {
   /** Ids of its causal history, and those of them that are not met. */
   readonly history: readonly string[];
   readonly waitsFor: readonly string[];
+  /** It is a part of a longer message, other than the last. */
+  readonly inner?: true;
 }
 
 /** A dependency that is looked for. */
@@ -97,6 +112,8 @@ export interface MissingRow {
   /** Message hash, lower-case hexadecimal. */
   readonly hint?: string;
   readonly senderId?: string;
+  /** Lamport time of the earliest message that names it. */
+  readonly before: number;
   /** It may have been sent before we joined: then it is not reported lost. */
   readonly mayPredateUs: boolean;
 }

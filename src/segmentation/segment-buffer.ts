@@ -14,6 +14,8 @@ export interface SegmentRow {
   /** Numbers the segments of a set in the order of their arrival. */
   readonly arrival: number;
   readonly payload: Bytes;
+  /** Of the second segment: the SDS message id of the first, which it comes right after. */
+  readonly follows?: string;
 }
 
 export interface HeldSegment extends SegmentRow {

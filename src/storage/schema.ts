@@ -24,6 +24,7 @@ export const TABLES = [
   "segmentSets",
   "segments",
   "completedSets",
+  "lostIds",
   // sds
   "sdsMeta",
   "sdsLog",

@@ -89,7 +89,8 @@ export class Member {
   }
 
   receive(wire: Bytes, context: { now: number; messageHash: string; ephemeral: boolean; random: number }) {
-    return this.#follow(this.#sds.handleIncoming(wire, context), context.now);
+    const isInner = (content: Uint8Array) => this.#reassembler.isInner(content);
+    return this.#follow(this.#sds.handleIncoming(wire, { ...context, isInner }), context.now);
   }
 
   tick(now: number, random: number) {
@@ -110,15 +111,13 @@ export class Member {
     for (const messageId of outcome.acknowledged) this.events.push({ type: "acknowledged", messageId });
     for (const messageId of outcome.exhausted) this.events.push({ type: "exhausted", messageId });
     for (const lost of outcome.lost) {
-      const told = this.#reassembler.lossToTell(lost);
+      const told = this.#reassembler.giveUp(lost);
       if (told !== undefined) this.events.push({ type: "lost", messageId: told.messageId });
     }
     for (const id of outcome.delivered) {
-      if (this.#reassembler.isInner(id)) this.#sds.noteInner(id);
-      const released = this.#reassembler.release(id, now);
-      if (released === undefined) continue;
-      if ("lost" in released) this.events.push({ type: "lost", messageId: released.lost.messageId });
-      else this.events.push({ type: "received", ...released });
+      const { lost, message } = this.#reassembler.release(id, now, outcome.late.includes(id));
+      if (lost !== undefined) this.events.push({ type: "lost", messageId: lost.messageId });
+      if (message !== undefined) this.events.push({ type: "received", ...message });
     }
     const departures = outcome.outgoing.flatMap(({ kind, messageId, ephemeral, wire }) => {
       const bytes = wire ?? this.#keptWire(messageId);

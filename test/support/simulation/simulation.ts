@@ -254,7 +254,7 @@ class Simulation {
   }
 }
 
-/** Breaches of the invariants I1–I5, in words; none if all is well. */
+/** Breaches of the invariants I1–I5, and of one loss for each message, in words; none if all is well. */
 export function breaches({ messages, members }: SimulationRun): readonly string[] {
   const found: string[] = [];
   const bySender = members.map((_, sender) => messages.filter((message) => message.sender === sender));
@@ -263,6 +263,7 @@ export function breaches({ messages, members }: SimulationRun): readonly string[
   for (const [index, member] of members.entries()) {
     requestsOf(member, bySender[index] ?? [], found);
     orderOf(members, index, messages, positions, found);
+    lossesOf(member, index, messages, found);
   }
   return found;
 }
@@ -343,6 +344,28 @@ function orderOf(
       }
       latest = Math.max(latest, placeOf(message));
     }
+  }
+}
+
+/** A loss is told of others' messages, once of each, and not of one that is there. */
+function lossesOf(
+  { name, events }: Member,
+  index: number,
+  messages: readonly SimulatedMessage[],
+  found: string[],
+): void {
+  const byId = new Map(messages.flatMap((message) => message.messageIds.map((id) => [id, message] as const)));
+  const received = new Set<SimulatedMessage>();
+  const lost = new Set<SimulatedMessage>();
+  for (const { type, messageId } of events) {
+    const message = byId.get(messageId);
+    if (type === "received" && message !== undefined) received.add(message);
+    if (type !== "lost") continue;
+    if (message === undefined) found.push(`lost (${name}): ${messageId} was never sent`);
+    else if (message.sender === index) found.push(`lost (${name}): its own ${messageId}`);
+    else if (received.has(message)) found.push(`lost (${name}): ${messageId}, which it has`);
+    else if (lost.has(message)) found.push(`lost (${name}): ${messageId} twice`);
+    if (message !== undefined) lost.add(message);
   }
 }
 

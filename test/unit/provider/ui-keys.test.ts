@@ -331,7 +331,7 @@ describe("channels in the popup", () => {
     manager.tell(ROOM, { type: "close", reason: "user" });
     expect(await shown()).toEqual([]);
     progress("stuck", 1);
-    await world.clock.advance(12 * 60_000);
+    await world.clock.advance(26 * 60_000);
     manager.tell(ROOM, { type: "status", status: { state: "open", health: "UNHEALTHY", pending: 0 } });
     expect(await shown()).toEqual([]);
   });

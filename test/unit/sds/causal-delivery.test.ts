@@ -214,7 +214,10 @@ describe("cases of LIP-109 that break implementations", () => {
     const [m1, m2] = [alice.send("one"), alice.send("two")];
     bob.receive(m2.wire);
     runTimers(bob, START + LOST_AFTER);
-    expect(bob.receive(m1.wire, START + LOST_AFTER).delivered).toEqual([m1.messageId]);
+    expect(bob.receive(m1.wire, START + LOST_AFTER)).toMatchObject({
+      delivered: [m1.messageId],
+      late: [m1.messageId],
+    });
     expect(bob.receive(m1.wire, START + LOST_AFTER).dropped).toBe("duplicate");
     expect(bob.delivered).toEqual([m2.messageId, m1.messageId]);
     expect(bob.sds.logIds()).toEqual([m1.messageId, m2.messageId]);
@@ -368,6 +371,8 @@ describe("join horizon", () => {
     expect(bob.receive(first)).toMatchObject({ delivered: [], missing: [{ messageId: "older" }] });
     runTimers(bob, START + LOST_AFTER);
     expect(bob).toMatchObject({ delivered: ["first"], lost: [] });
+    const older = craft({ messageId: "older", lamportTimestamp: at(START - hour) });
+    expect(bob.receive(older, START + LOST_AFTER)).toMatchObject({ delivered: ["older"], late: ["older"] });
   });
 
   test("what a later message of the same sender depends on is reported lost", () => {
@@ -463,6 +468,44 @@ describe("what our messages name", () => {
     const first = named(bob, bob.send("next").wire);
     expect(first).toHaveLength(8);
     expect(first).toContain(own.messageId);
+  });
+
+  test("of our own message in parts, each part the one before it, and the next message its last part", () => {
+    const bob = newPeer("bob");
+    const earlier = bob.send("earlier");
+    const parts = ["one", "two", "three"].map((text, part) => {
+      const wrapped = bob.sds.wrapOutgoing(utf8(text), {
+        now: START,
+        ephemeral: false,
+        ...(part < 2 ? { inner: true } : {}),
+      });
+      bob.commit();
+      return wrapped;
+    });
+    const [one, two, three] = parts.map(({ messageId }) => messageId);
+    expect(parts.map(({ wire }) => named(bob, wire))).toEqual([[earlier.messageId], [one], [two]]);
+    expect(named(bob, bob.send("next").wire)).toEqual([earlier.messageId, three]);
+  });
+
+  test("of another's message in parts, nothing before its last part is here; what came before it until then", () => {
+    const isInner = (content: Uint8Array) => new TextDecoder().decode(content).startsWith("part");
+    const bob = newPeer("bob");
+    const hear = (messageId: string, text: string, after: readonly string[], seconds: number): void => {
+      const lamportTimestamp = BigInt(START / 1000 + seconds);
+      const wire = craft({ messageId, content: utf8(text), after, lamportTimestamp });
+      bob.sds.handleIncoming(wire, { now: START, messageHash: "ab".repeat(32), random: 0.5, isInner });
+      bob.commit();
+    };
+    for (const messageId of ["a", "b", "c"]) hear(messageId, "whole", [], 0);
+    hear("one", "part one", ["a", "b", "c"], 1);
+    bob.restart();
+    expect(named(bob, bob.send("reply").wire)).toEqual(["a", "b", "c"]);
+    hear("two", "part two", ["one"], 2);
+    hear("d", "whole", [], 3);
+    const reply = bob.send("reply");
+    expect(named(bob, reply.wire)).not.toContain("two");
+    hear("three", "last", ["two"], 4);
+    expect(named(bob, bob.send("reply").wire)).toEqual([reply.messageId, "three"]);
   });
 
   test("no sync message and no ephemeral one of ours", () => {

@@ -9,7 +9,7 @@ const scenario = fc.record({
   seed: fc.nat(),
   members: fc.integer({ min: 2, max: 5 }),
   messages: fc.integer({ min: 1, max: 25 }),
-  loss: fc.double({ min: 0, max: 0.5, noNaN: true }),
+  loss: fc.double({ min: 0, max: 0.7, noNaN: true }),
   duplication: fc.double({ min: 0, max: 0.3, noNaN: true }),
   gapMs: fc.constantFrom(20, 500, 5_000),
   restarts: fc.constantFrom(0, 0.05),
@@ -42,7 +42,7 @@ test("any seed, without a store, once the network loses nothing more: the same",
   );
 });
 
-test("any seed, where the network never stops losing: I1–I5 hold all the same", () => {
+test("any seed, where the network never stops losing: I1–I5 hold all the same, and no message is told lost twice", () => {
   fc.assert(
     fc.property(scenario, (options) => {
       const run = simulate({ ...options, patienceMs: 30 * 60_000 });
@@ -56,8 +56,11 @@ test("any seed, where the network never stops losing: I1–I5 hold all the same"
 const lossy = { members: 3, duplication: 0, layout: lip109Layout, restarts: 0.05 };
 
 test.each([
-  { ...lossy, seed: 8, messages: 23, loss: 0.499261116841808, gapMs: 5_000, patienceMs: 30 * 60_000 },
-  { ...lossy, seed: 1_752_652_355, messages: 23, loss: 0.499261116841808, gapMs: 5_000, patienceMs: 30 * 60_000 },
+  { ...lossy, seed: 37, messages: 23, loss: 0.499261116841808, gapMs: 5_000, patienceMs: 30 * 60_000 },
+  { ...lossy, seed: 52, messages: 23, loss: 0.499261116841808, gapMs: 5_000, patienceMs: 30 * 60_000 },
+  { ...lossy, seed: 1070, messages: 25, loss: 0.7, gapMs: 20_000, layout: nimLayout, patienceMs: 40 * 60_000 },
+  { ...lossy, seed: 1358, messages: 25, loss: 0.7, gapMs: 20_000, patienceMs: 40 * 60_000 },
+  { ...lossy, seed: 1470, messages: 25, loss: 0.5, gapMs: 500, layout: nimLayout, patienceMs: 40 * 60_000 },
 ])("seed $seed, where parts of a long message are given up: its loss is told before what waited for it", (options) => {
   const run = simulate(options);
   expect(eventsOf(run, "lost")).toBeGreaterThan(0);

@@ -2,9 +2,16 @@ import { describe, expect, test } from "vitest";
 import { ownBytes, utf8 } from "../../../src/common/bytes.ts";
 import { keccak256 } from "../../../src/common/keccak.ts";
 import { LIMITS as ALL } from "../../../src/limits.ts";
-import type { ArrivedContent } from "../../../src/segmentation/reassembler.ts";
 import { encodeSegment } from "../../../src/segmentation/segment-message.ts";
-import { configOf, earlierSegmentsOf, forgedSegment, Harness, messagesOf, patternPayload } from "./support.ts";
+import {
+  configOf,
+  earlierSegmentsOf,
+  forgedSegment,
+  Harness,
+  type Message,
+  messagesOf,
+  patternPayload,
+} from "./support.ts";
 import { segmentWireCases, xorshiftPayload } from "./vectors.ts";
 
 const CHUNK = configOf(192).chunkBytes;
@@ -14,7 +21,7 @@ const LIMITS = {
   setIdleMs: ALL.segmentation.setIdleMs,
   completedSets: 1_000,
 };
-const first = (id: string, sender: string, n = 0): ArrivedContent => ({
+const first = (id: string, sender: string, n = 0): Message => ({
   senderId: sender,
   messageId: id,
   content: forgedSegment(n),
@@ -26,7 +33,7 @@ describe("scenarios", () => {
     const payload = patternPayload(64);
     h.take(...messagesOf(payload));
     expect(h.delivered).toEqual([{ senderId: "alice", messageId: "m0", payload }]);
-    expect(h.storedRows).toEqual({ segmentSets: 0, segments: 0, completedSets: 0 });
+    expect(h.storedRows).toEqual({ segmentSets: 0, segments: 0, completedSets: 0, lostIds: 0 });
   });
 
   test("G02: nothing until the last of four segments, then the payload, and nothing pending", () => {
@@ -148,7 +155,7 @@ describe("causal order", () => {
   test("releasing twice, or what is unknown, delivers nothing", () => {
     const h = new Harness();
     h.take(...messagesOf(patternPayload(2 * CHUNK)).slice(0, 1));
-    for (const id of ["m0", "m0", "unknown"]) expect(h.reassembler.release(id, h.now)).toBeUndefined();
+    for (const id of ["m0", "m0", "unknown"]) expect(h.reassembler.release(id, h.now)).toEqual({});
     expect(h.journal.take()).toEqual([]);
     h.take(...messagesOf(patternPayload(2 * CHUNK)).slice(1));
     h.release("m1");
@@ -164,7 +171,7 @@ describe("causal order", () => {
     for (const message of [b1, a0, b0, a1, ...between]) h.add(message);
     for (const id of ["a0", "a1", "x0", "b0", "b1"]) h.release(id);
     expect(h.delivered.map(({ messageId }) => messageId)).toEqual(["a0", "x0", "b0"]);
-    expect(h.storedRows).toEqual({ segmentSets: 0, segments: 0, completedSets: 0 });
+    expect(h.storedRows).toEqual({ segmentSets: 0, segments: 0, completedSets: 0, lostIds: 0 });
   });
 });
 
@@ -176,7 +183,9 @@ describe("the same payload", () => {
     if (!(a0 && a1 && b0 && b1)) expect.unreachable();
     h.take(a0, b0);
     h.add(b1);
-    expect(h.reassembler.release("b1", h.now)).toEqual({ senderId: "alice", messageId: "a0", payload });
+    expect(h.reassembler.release("b1", h.now)).toEqual({
+      message: { senderId: "alice", messageId: "a0", payload },
+    });
     // What remains of the set is the second message's first segment, the second that arrived.
     expect(h.journal.take().at(-1)).toMatchObject({ table: "segmentSets", row: { released: [1] } });
     h.take(a1);
@@ -266,7 +275,7 @@ describe("segments that contradict each other", () => {
     expect(h.lost).toEqual([
       { senderId: "alice", messageId: "m0", reason: "payload does not match its hash: contested" },
     ]);
-    expect(h.storedRows).toEqual({ segmentSets: 0, segments: 0, completedSets: 0 });
+    expect(h.storedRows).toEqual({ segmentSets: 0, segments: 0, completedSets: 0, lostIds: 0 });
   });
 
   test.each([
@@ -437,10 +446,10 @@ test("an event that is rolled back never happened", () => {
   if (!(m0 && m1)) expect.unreachable();
   h.take(m0);
   const before = h.reassembler.progress();
-  h.reassembler.add(m1, h.now);
+  h.reassembler.add({ ...m1, lamport: 1 }, h.now);
   h.reassembler.release("m1", h.now);
-  h.reassembler.add(first("x", "alice", 1), h.now);
-  h.reassembler.add(first("y", "alice", 2), h.now);
+  h.reassembler.add({ ...first("x", "alice", 1), lamport: 1 }, h.now);
+  h.reassembler.add({ ...first("y", "alice", 2), lamport: 1 }, h.now);
   h.journal.rollback();
   expect(h.reassembler.progress()).toEqual(before);
   h.take(m1);
@@ -453,7 +462,7 @@ describe("floods", () => {
     const h = new Harness();
     for (let i = 0; i < 10_000; i++) h.take(first(`f${i}`, `mallory${i}`, i));
     expect(h.pending).toBe(100);
-    expect(h.storedRows).toEqual({ segmentSets: 100, segments: 100, completedSets: 1_000 });
+    expect(h.storedRows).toEqual({ segmentSets: 100, segments: 100, completedSets: 1_000, lostIds: 0 });
     expect(h.lost).toHaveLength(9_900);
   });
 
@@ -511,7 +520,7 @@ describe("raw: profiles without segmentation", () => {
     expect(h.delivered).toEqual([]);
     h.release("r");
     expect(h.delivered).toEqual([{ senderId: "bob", messageId: "r", payload: utf8("hello") }]);
-    expect(h.storedRows).toEqual({ segmentSets: 0, segments: 0, completedSets: 0 });
+    expect(h.storedRows).toEqual({ segmentSets: 0, segments: 0, completedSets: 0, lostIds: 0 });
   });
 
   test("empty content is no message", () => {
@@ -529,7 +538,7 @@ describe("raw: profiles without segmentation", () => {
 test("what is stored owns its bytes, not the whole message that they came in", () => {
   const h = new Harness();
   const [message = expect.unreachable()] = messagesOf(patternPayload(64));
-  h.reassembler.add(message, h.now);
+  h.reassembler.add({ ...message, lamport: 1 }, h.now);
   const row = h.journal.take().find(({ table }) => table === "segments")?.row;
   expect(row).toMatchObject({ payload: patternPayload(64) });
   const { payload } = row as { readonly payload: Uint8Array };

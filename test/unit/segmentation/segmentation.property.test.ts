@@ -40,7 +40,7 @@ test("what is split comes together again, for every size, order of arrival, dupl
         })),
       );
       expect(h.lost).toEqual([]);
-      expect(h.storedRows).toEqual({ segmentSets: 0, segments: 0, completedSets: 0 });
+      expect(h.storedRows).toEqual({ segmentSets: 0, segments: 0, completedSets: 0, lostIds: 0 });
     }),
   );
 });

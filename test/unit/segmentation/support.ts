@@ -16,6 +16,9 @@ import {
 import { encodeSegment, type SegmentMessage } from "../../../src/segmentation/segment-message.ts";
 import { performSegmentation, SegmentationConfig } from "../../../src/segmentation/segmenter.ts";
 
+/** What arrives, for a harness that tells the time. */
+export type Message = Omit<ArrivedContent, "lamport"> & Partial<Pick<ArrivedContent, "lamport">>;
+
 /** The payloads of the scenarios: they do not repeat within any chunk. */
 export function patternPayload(length: number): Bytes {
   return Uint8Array.from({ length }, (_, i) => (i * 31 + Math.floor(i / 251) * 7) & 0xff);
@@ -35,7 +38,7 @@ export function segmentsOf(payload: Bytes, config?: SegmentationConfig): readonl
 export function messagesOf(
   payload: Bytes,
   { name = "m", senderId = "alice", config = configOf(192) } = {},
-): readonly ArrivedContent[] {
+): readonly Message[] {
   return segmentsOf(payload, config).map((content, i) => ({ senderId, messageId: `${name}${i}`, content }));
 }
 
@@ -95,24 +98,23 @@ export class Harness {
     return this.#reassembler.progress().reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  add(arrived: ArrivedContent): AddOutcome {
-    const { outcome, lost } = this.#reassembler.add(arrived, this.now);
+  /** Without a Lamport time of its own, a message has that of its arrival. */
+  add(arrived: Message): AddOutcome {
+    const { outcome, lost } = this.#reassembler.add({ lamport: this.now, ...arrived }, this.now);
     this.lost.push(...lost);
     this.#commit();
     return outcome;
   }
 
-  release(messageId: string): void {
-    const released = this.#reassembler.release(messageId, this.now);
-    if (released !== undefined) {
-      if ("lost" in released) this.lost.push(released.lost);
-      else this.delivered.push(released);
-    }
+  release(messageId: string, isLate = false): void {
+    const { lost, message } = this.#reassembler.release(messageId, this.now, isLate);
+    if (lost !== undefined) this.lost.push(lost);
+    if (message !== undefined) this.delivered.push(message);
     this.#commit();
   }
 
   /** Adds and releases at once, as where SDS parks nothing. */
-  take(...messages: readonly ArrivedContent[]): void {
+  take(...messages: readonly Message[]): void {
     for (const message of messages) {
       this.add(message);
       this.release(message.messageId);

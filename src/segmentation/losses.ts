@@ -1,0 +1,242 @@
+/**
+ * Which losses are told: one for each message, before anything that may depend on it is handed out without it.
+ *
+ * There are three occasions. SDS gives up an id that others named. A set of segments goes, because its time is over or
+ * its room is needed. And a message comes too late for its place, which nobody knew to be missing.
+ *
+ * What SDS gives up is known by its id alone, as its content never came. What is known of the message that it belongs to
+ * follows from how histories name messages here: a segment names the one before it, and whatever else names a message
+ * names its last segment. So an id given up is
+ *
+ * - the segment before one that arrived, if that one names it;
+ * - otherwise the last segment of a message of its sender. That may be one of which a part arrived, if that part is as
+ *   old as the last segment must be, and its last segment did not arrive: then its loss is told, if it is not told yet,
+ *   and stands for both. Otherwise nothing of the message is here, and the loss is told by the id itself.
+ *
+ * So no message is told lost twice. Where a whole message is missed beside the end of another one, of the same sender
+ * and right after it, and nothing tells the two apart, they have one loss between them until one of them comes.
+ */
+import type { Table } from "../common/table.ts";
+import { totalOf } from "./piece.ts";
+import type { CompletedRow, ReassemblerTables, SegmentSetRow, Unheard } from "./reassembler-tables.ts";
+import type { HeldSet, SegmentBuffer } from "./segment-buffer.ts";
+
+/** A message that SDS gave up; the same as its `Lost`. */
+export interface GivenUp {
+  readonly messageId: string;
+  readonly senderId?: string;
+  readonly reason: string;
+  /** Lamport times: what is known of its sender up to `since` precedes it, and it is older than `before`. */
+  readonly since: number;
+  readonly before: number;
+  /** Messages of its sender that name it, and the place in their histories counted from the end. */
+  readonly followers: readonly { readonly messageId: string; readonly distance: number }[];
+}
+
+export interface LostMessage {
+  readonly senderId: string;
+  /** The SDS id of the message's first data segment; of the first that is known, where that one is not. */
+  readonly messageId: string;
+  readonly reason: string;
+}
+
+/** A loss as it is told. Where SDS does not know the sender, nobody does. */
+export type ToldLoss = Omit<LostMessage, "senderId"> & { readonly senderId?: string };
+
+/** A segment that arrives. */
+export interface Heard {
+  readonly messageId: string;
+  readonly slot: number;
+}
+
+/** A segment of a held message that SDS gave up. */
+interface GivenUpSegment {
+  readonly setKey: string;
+  readonly slot: number;
+}
+
+export class Losses {
+  readonly #tables: ReassemblerTables;
+  readonly #buffer: SegmentBuffer;
+  /** Losses remembered. */
+  readonly #bound: number;
+  #lastOrder = 0;
+
+  constructor(tables: ReassemblerTables, buffer: SegmentBuffer, bound: number) {
+    this.#tables = tables;
+    this.#buffer = buffer;
+    this.#bound = bound;
+    for (const table of [tables.completed, tables.lostIds]) {
+      table.observe((_key, _before, after) => {
+        this.#lastOrder = Math.max(this.#lastOrder, after?.order ?? 0);
+      });
+    }
+  }
+
+  /** SDS gave this up. What is held of its message is kept, as it may still be completed. */
+  tell(givenUp: GivenUp): ToldLoss | undefined {
+    const { messageId, senderId, reason, since, before } = givenUp;
+    const held = this.#heldSegment(givenUp) ?? this.#heldEnd(givenUp);
+    if (held !== undefined) return this.#tellOfHeld(held, givenUp);
+    if (this.#isOfDropped(givenUp)) return undefined;
+    const sender = senderId === undefined ? {} : { senderId };
+    this.#tables.lostIds.put(messageId, { ...sender, since, before, order: this.#lastOrder + 1 });
+    forgetOldest(this.#tables.lostIds, this.#bound);
+    return { messageId, ...sender, reason };
+  }
+
+  /** A set goes. Returns a loss for each of its messages that has none yet. */
+  tellOfDropped(setKey: string, set: SegmentSetRow, held: HeldSet, reason: string): readonly LostMessage[] {
+    const slots = held.slots();
+    const remembered = this.#tables.completed.get(setKey);
+    const isRest = this.#isRest(setKey, slots);
+    const lost: LostMessage[] = [];
+    if (!isRest && !this.#mayBeToldById(set, held)) {
+      for (let copy = lossesOf(set.givenUp); copy < held.copies; copy++) {
+        lost.push({ senderId: set.senderId, messageId: idOf(held, copy), reason });
+      }
+    }
+    // Of a message of one segment no rest can come.
+    if (totalOf(set) > 1) {
+      const lostSlots = isRest ? [...slots, ...(remembered?.lostSlots ?? [])] : slots;
+      const unheard = isRest ? remembered?.unheard : unheardOf(set, held);
+      this.remember(setKey, {
+        delivered: remembered?.delivered ?? false,
+        lostSlots,
+        ...(unheard === undefined ? {} : { unheard }),
+      });
+    }
+    return lost;
+  }
+
+  /** A message is complete, too late for its place. Its loss, if it was not told. */
+  tellOfLate(set: SegmentSetRow, messageId: string): LostMessage | undefined {
+    if (set.givenUp.length > 0) return undefined;
+    return { senderId: set.senderId, messageId, reason: "too late for its place" };
+  }
+
+  /** A segment arrives. Returns whether its loss was told by its id. */
+  hear(setKey: string, set: Pick<SegmentSetRow, "dataSegmentCount" | "paritySegmentCount">, segment: Heard): boolean {
+    const { completed, lostIds } = this.#tables;
+    const row = completed.get(setKey);
+    // The end of a message that was reported lost comes after all: SDS will not give it up.
+    if (row?.unheard?.lacksEnd && segment.slot === totalOf(set) - 1) {
+      completed.put(setKey, { ...row, unheard: { ...row.unheard, lacksEnd: false } });
+    }
+    const isTold = lostIds.has(segment.messageId);
+    lostIds.delete(segment.messageId);
+    return isTold;
+  }
+
+  remember(setKey: string, row: Omit<CompletedRow, "order">): void {
+    this.#tables.completed.put(setKey, { ...row, order: this.#lastOrder + 1 });
+    forgetOldest(this.#tables.completed, this.#bound);
+  }
+
+  /** The segment right before one that arrived: that one names it. */
+  #heldSegment({ followers }: GivenUp): GivenUpSegment | undefined {
+    for (const { messageId, distance } of followers) {
+      const segment = this.#tables.segments.get(messageId);
+      const held = segment && this.#buffer.get(segment.setKey);
+      if (segment === undefined || held === undefined) continue;
+      const slot = segment.slot - distance;
+      if (slot >= 0 && held.at(slot).length < held.copies) return { setKey: segment.setKey, slot };
+    }
+    return undefined;
+  }
+
+  /** The missing end of a held message, of the newest one that may end with it. */
+  #heldEnd(givenUp: GivenUp): GivenUpSegment | undefined {
+    let newest: { readonly setKey: string; readonly set: SegmentSetRow } | undefined;
+    for (const [setKey, set] of this.#tables.sets.entries()) {
+      const held = this.#buffer.get(setKey);
+      if (held === undefined || !lacksEnd(set, held) || !isBetween(set, givenUp)) continue;
+      if (newest === undefined || set.newest > newest.set.newest) newest = { setKey, set };
+    }
+    if (newest === undefined) return undefined;
+    return { setKey: newest.setKey, slot: totalOf(newest.set) - 1 };
+  }
+
+  #tellOfHeld({ setKey, slot }: GivenUpSegment, lost: GivenUp): ToldLoss | undefined {
+    const set = this.#tables.sets.get(setKey);
+    const held = this.#buffer.get(setKey);
+    if (set === undefined || held === undefined) return undefined;
+    if (this.#isRest(setKey, held.slots()) || this.#mayBeToldById(set, held)) return undefined;
+    // Which of several is the end nobody knows, so they have one loss between them.
+    if (slot === totalOf(set) - 1 && set.givenUp.includes(slot)) return undefined;
+    const told = lossesOf(set.givenUp);
+    const givenUp = [...set.givenUp, slot];
+    this.#tables.sets.put(setKey, { ...set, givenUp });
+    if (lossesOf(givenUp) === told) return undefined;
+    const messageId = slot === 0 ? lost.messageId : idOf(held, told);
+    return { messageId, senderId: set.senderId, reason: lost.reason };
+  }
+
+  /** Whether an id is of a message whose loss was told when its set went. */
+  #isOfDropped({ followers, ...lost }: GivenUp): boolean {
+    for (const { unheard, lostSlots } of this.#tables.completed.values()) {
+      if (unheard === undefined) continue;
+      if (unheard.lacksEnd && isBetween(unheard, lost)) return true;
+      for (const { messageId, distance } of followers) {
+        const follower = unheard.followers.find((each) => each.messageId === messageId);
+        if (follower && follower.slot >= distance && !lostSlots.includes(follower.slot - distance)) return true;
+      }
+    }
+    return false;
+  }
+
+  /** Whether the last segment of a held message may be one that was told lost by its id. */
+  #mayBeToldById(set: SegmentSetRow, held: HeldSet): boolean {
+    if (!lacksEnd(set, held)) return false;
+    for (const lost of this.#tables.lostIds.values()) if (isBetween(set, lost)) return true;
+    return false;
+  }
+
+  /** Whether what is held is only the rest of a message that was reported lost. */
+  #isRest(setKey: string, slots: readonly number[]): boolean {
+    const lostSlots = this.#tables.completed.get(setKey)?.lostSlots ?? [];
+    return lostSlots.length > 0 && slots.every((slot) => !lostSlots.includes(slot));
+  }
+}
+
+function forgetOldest<V extends { readonly order: number }>(table: Table<string, V>, bound: number): void {
+  while (table.size > bound) {
+    let oldest: readonly [string, V] | undefined;
+    for (const entry of table.entries()) if (oldest === undefined || entry[1].order < oldest[1].order) oldest = entry;
+    if (oldest === undefined) return;
+    table.delete(oldest[0]);
+  }
+}
+
+/** Whether the end of a message of which a part is here, up to `newest`, may be one that was given up. */
+function isBetween(
+  part: { readonly senderId: string; readonly newest: number },
+  lost: { readonly senderId?: string; readonly since: number; readonly before: number },
+): boolean {
+  return part.senderId === lost.senderId && lost.since <= part.newest && part.newest < lost.before;
+}
+
+function lacksEnd(set: SegmentSetRow, held: HeldSet): boolean {
+  return held.at(totalOf(set) - 1).length < held.copies;
+}
+
+/** The id of one of the messages of a set: that of its first segment, if that one or the next is here. */
+function idOf(held: HeldSet, copy: number): string {
+  const first = held.at(0)[copy]?.messageId ?? held.at(1)[copy]?.follows;
+  if (first !== undefined) return first;
+  const known = held.slots().flatMap((slot) => held.at(slot)[copy] ?? [])[0] ?? held.segments().next().value;
+  return known?.messageId ?? "";
+}
+
+function unheardOf(set: SegmentSetRow, held: HeldSet): Unheard {
+  const slots = held.slots();
+  const followers = slots
+    .filter((slot) => slot > 0 && !slots.includes(slot - 1))
+    .flatMap((slot) => held.at(slot).map(({ messageId }) => ({ messageId, slot })));
+  return { senderId: set.senderId, followers, newest: set.newest, lacksEnd: lacksEnd(set, held) };
+}
+
+/** Losses told of a set's messages: SDS gives each segment up once, so what comes twice is of two messages. */
+function lossesOf(givenUp: readonly number[]): number {
+  return Math.max(0, ...givenUp.map((slot) => givenUp.filter((other) => other === slot).length));
+}

@@ -162,7 +162,11 @@ export interface RequestInfo {
 }
 
 // ── channels ──────────────────────────────────────────────────────────────────────────────────
-/** The encryption hook of the specification, implemented by the page. Both are called with one segment. */
+/**
+ * The encryption hook of the specification, implemented by the page. Both are called with one message at a time, in the page
+ * that the person looked at last, and with bytes that they may keep. They have 10 s, and return 1 to 152,576 bytes; what they
+ * throw refuses that message. While no page of the channel is open, messages wait.
+ */
 export interface Encryption {
   encrypt(content: Bytes): Promise<Uint8Array> | Uint8Array;
   decrypt(payload: Bytes): Promise<Uint8Array> | Uint8Array;

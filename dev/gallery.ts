@@ -228,10 +228,24 @@ const full: UiSnapshot = {
     }),
   ],
   sites: [
-    { origin: "https://chat.river-collective.example", state: "granted", since: now, lasts: "always", channels: 1 },
-    { origin: "https://boards.example", state: "granted", since: now - 9e9, lasts: "session", channels: 2 },
-    { origin: "http://localhost:5173", state: "granted", since: now - 3e8, lasts: "always", channels: 1 },
-    { origin: "https://win-a-prize.ads.example", state: "blocked", since: now - 4e8, lasts: "always", channels: 0 },
+    {
+      origin: "https://chat.river-collective.example",
+      state: "granted",
+      since: now,
+      lasts: "always",
+      channels: 1,
+      pending: 4,
+    },
+    { origin: "https://boards.example", state: "granted", since: now - 9e9, lasts: "session", channels: 2, pending: 0 },
+    { origin: "http://localhost:5173", state: "granted", since: now - 3e8, lasts: "always", channels: 1, pending: 0 },
+    {
+      origin: "https://win-a-prize.ads.example",
+      state: "blocked",
+      since: now - 4e8,
+      lasts: "always",
+      channels: 0,
+      pending: 0,
+    },
   ],
   prompts: [],
   vault: { state: "unlocked", autoLockMinutes: 60, welcomed: true },
@@ -257,6 +271,7 @@ const full: UiSnapshot = {
     { channel: { origin: RIVER, channelId: "allotment" }, direction: "out", id: "r2", done: 19, total: 48 },
     { channel: { origin: BOARDS, channelId: "score-sheet" }, direction: "in", id: "m9", done: 3, total: 12 },
   ],
+  unseenFailures: 2,
   budget: { limit: 600, remaining: 412, resetsAt: now + 7 * MINUTE },
 };
 

@@ -115,8 +115,12 @@ export const LIMITS = {
   },
   /** The epoch budget, LIP-173. */
   rateLimit: {
-    /** Seconds of an epoch, as RLN counts them. */
+    /** Seconds of an epoch, as RLN counts them, and messages in one where a budget is turned on: as The Waku Network has it. */
     epochSeconds: 600,
+    epochMessages: 100,
+    /** Seconds of an epoch, and messages in one, that may be chosen at most: a day, and more than any network takes in it. */
+    epochMaxSeconds: 86_400,
+    epochMaxMessages: 1_000_000,
     /** Milliseconds that an ephemeral message may wait for budget before it is refused. */
     ephemeralWaitMs: 60 * SECOND,
   },
@@ -177,8 +181,10 @@ export const LIMITS = {
     dialRetryMaxMs: 30 * SECOND,
     /** Milliseconds that a connection has to prove that it is alive, after the way to the network changed. */
     verifyMs: 3 * SECOND,
-    /** Milliseconds after which the test of an address gives up. */
-    peerTestMs: 15 * SECOND,
+    /** Milliseconds after which the test of an address gives up: before the popup gives up waiting for its answer. */
+    peerTestMs: 10 * SECOND,
+    /** Addresses that are tested at once: each test is a node of its own. */
+    peerTests: 4,
     /** Peers of each service up to which others are looked for: two in use and a spare. */
     peersWanted: 3,
     /** Milliseconds between looks for other peers, peers asked for in one, addresses dialled at once and kept waiting. */
@@ -242,6 +248,10 @@ export const LIMITS = {
     snapshotMs: 100,
     /** Requests that a snapshot lists, and large messages under way that it shows. */
     snapshotRequests: 200,
+    /** Failed requests that are remembered as looked at. */
+    seenFailures: 1_000,
+    /** Failed requests whose errors are in the copied diagnostics. */
+    diagnosedFailures: 20,
     snapshotTransfers: 64,
   },
   /** The timer of the channel layer. */

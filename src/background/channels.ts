@@ -7,16 +7,20 @@ import type { Clock } from "../common/clock.ts";
 import type { Journal } from "../common/table.ts";
 import type { Transactor } from "../common/transactor.ts";
 import type { KeyStore, KeyUse } from "../keys/key-store.ts";
+import type { NetworkConfig } from "../messaging/network-config.ts";
 import type { CipherPages } from "../provider/cipher-pages.ts";
 import type { NetworkView } from "../provider/server.ts";
 import type { NetworkControl } from "../provider/ui-server.ts";
 import { ciphers } from "./ciphers.ts";
 
-export interface EngineChannels extends NetworkView, Pick<NetworkControl, "peers"> {
+export interface EngineChannels extends NetworkView, Pick<NetworkControl, "peers" | "diagnostics"> {
   readonly manager: ChannelManagerApi;
   readonly locked: boolean;
-  /** The epoch budget; `undefined` where nothing is limited. */
+  /** The epoch budget, and what it is for one origin; `undefined` where nothing is limited. */
   readonly budget: () => ReturnType<ReliableChannelManager["quota"]>;
+  readonly shareOf: (origin: string) => ReturnType<ReliableChannelManager["shareOf"]>;
+  /** Called after something of the budget was used. */
+  readonly onBudget: (listener: () => void) => () => void;
   start(): Promise<void>;
   stop(): Promise<void>;
   /** The device went online or offline. */
@@ -35,8 +39,14 @@ export async function runningChannels(
   messaging: MessagingClient,
   keys: KeyStore,
   pages: CipherPages,
+  rateLimit?: NetworkConfig["rateLimit"],
 ): Promise<EngineChannels> {
-  const manager = await ReliableChannelManager.load({ ...rows, messaging, cipherFor: ciphers(keys, pages) });
+  const manager = await ReliableChannelManager.load({
+    ...rows,
+    messaging,
+    cipherFor: ciphers(keys, pages),
+    ...(rateLimit === undefined ? {} : { rateLimit }),
+  });
   pages.listen({
     ready: (channel) => manager.cipherReady(channel),
     away: (channel) => manager.cipherAway(channel),
@@ -45,9 +55,12 @@ export async function runningChannels(
     manager,
     locked: false,
     budget: () => manager.quota(),
+    shareOf: (origin) => manager.shareOf(origin),
+    onBudget: (listener) => manager.onBudget(listener),
     status: () => messaging.connectionStatus(),
     listen: (listener) => manager.onHealth(listener),
     peers: () => messaging.peers(),
+    diagnostics: () => messaging.diagnostics(),
     start: () => manager.start(),
     stop: () => manager.stop(),
     networkChanged: () => messaging.networkChanged(),
@@ -60,9 +73,12 @@ export async function lockedChannels(rows: Rows, messaging: MessageReceiver): Pr
     manager,
     locked: true,
     budget: () => undefined,
+    shareOf: () => undefined,
+    onBudget: () => () => {},
     status: () => messaging.connectionStatus(),
     listen: (listener) => manager.onHealth(listener),
     peers: () => messaging.peers(),
+    diagnostics: () => messaging.diagnostics(),
     start: () => manager.start(),
     stop: () => manager.stop(),
     networkChanged: () => messaging.networkChanged(),

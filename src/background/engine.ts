@@ -14,12 +14,14 @@ import { DataKeys } from "../keys/data-keys.ts";
 import { KeyStore } from "../keys/key-store.ts";
 import { type SessionArea, Vault } from "../keys/vault.ts";
 import type { NetworkConfig } from "../messaging/network-config.ts";
+import { testPeer } from "../messaging/peer-test.ts";
 import { createWakuMessaging, createWakuReceiver } from "../messaging/waku-messaging.ts";
 import type { Badge } from "../provider/badge.ts";
 import { CallResults } from "../provider/call-results.ts";
 import { CipherPages } from "../provider/cipher-pages.ts";
 import { Permissions, type PromptWindow } from "../provider/permissions.ts";
 import type { HeldPort } from "../provider/runtime-port.ts";
+import { SeenFailures } from "../provider/seen-failures.ts";
 import { createProviderServer, type NetworkView } from "../provider/server.ts";
 import { type SettingsArea, UiKeys } from "../provider/ui-keys.ts";
 import { type NetworkControl, UiServer } from "../provider/ui-server.ts";
@@ -93,7 +95,13 @@ async function startOn(database: Database, surroundings: EngineSurroundings): Pr
   const unsealed = rowsOf(database);
   const channels = vault.locked
     ? await lockedChannels(unsealed, await createWakuReceiver({ ...unsealed, network }))
-    : await runningChannels(rows, await createWakuMessaging({ ...rows, network }), keys, cipherPages);
+    : await runningChannels(
+        rows,
+        await createWakuMessaging({ ...rows, network }),
+        keys,
+        cipherPages,
+        network.rateLimit,
+      );
   const { manager } = channels;
   const results = new CallResults(rows);
   const newId = () => crypto.randomUUID();
@@ -103,9 +111,17 @@ async function startOn(database: Database, surroundings: EngineSurroundings): Pr
   const view: NetworkView = channels;
   const control: NetworkControl = {
     ...view,
+    listen: (listener) => {
+      const ends = [channels.listen(listener), channels.onBudget(listener)];
+      return () => {
+        for (const end of ends) end();
+      };
+    },
     peers: channels.peers,
     config: () => network,
     setConfig: surroundings.setNetwork,
+    test: testPeer,
+    diagnostics: channels.diagnostics,
   };
   const provider = await createProviderServer({
     manager,
@@ -118,6 +134,7 @@ async function startOn(database: Database, surroundings: EngineSurroundings): Pr
     clock,
     newId,
     extensionId,
+    epoch: (origin) => channels.shareOf(origin) ?? null,
   });
   const { settings, setBadge } = surroundings;
   const random = systemRandom;
@@ -137,10 +154,12 @@ async function startOn(database: Database, surroundings: EngineSurroundings): Pr
     network: control,
     cipherPages,
     keys: uiKeys,
+    seenFailures: await SeenFailures.load(settings),
     budget: channels.budget,
     setBadge,
     clock,
     version,
+    browser: navigator.userAgent,
     extensionId,
     extensionUrl,
   });

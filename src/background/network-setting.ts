@@ -6,6 +6,12 @@ import { NETWORK_SETTING, type NetworkConfig } from "../messaging/network-config
 import { DEFAULT_NETWORK } from "../messaging/network-presets.ts";
 
 const { addressChars, bootstrapAddresses, clusterId, networkNameChars, shards } = LIMITS.ui;
+const { epochMaxMessages, epochMaxSeconds } = LIMITS.rateLimit;
+
+const count = (what: string, min: number, max: number) => {
+  const message = `${what} is a whole number from ${min} to ${max}`;
+  return v.pipe(v.number(message), v.safeInteger(message), v.minValue(min, message), v.maxValue(max, message));
+};
 
 const networkConfig = v.object({
   name: v.pipe(v.string(), v.nonEmpty(), v.maxLength(networkNameChars)),
@@ -20,6 +26,14 @@ const networkConfig = v.object({
       ),
     ),
     v.maxLength(bootstrapAddresses, `a network has ${bootstrapAddresses} bootstrap peers at most`),
+  ),
+  rateLimit: v.exactOptional(
+    v.object({
+      enabled: v.boolean(),
+      // LIP-173: an epoch of no length is refused, and a budget of 0 is not.
+      epochSeconds: count("the period of the rate limit in seconds", 1, epochMaxSeconds),
+      messagesPerEpoch: count("the messages of an epoch", 0, epochMaxMessages),
+    }),
   ),
 });
 

@@ -225,6 +225,7 @@ export class SendState {
       },
       bytes: request.bytes,
       createdAt: request.createdAt,
+      ...(request.ephemeral ? { ephemeral: true } : {}),
       ...(request.failure === undefined ? {} : { error: request.failure.error, failure: request.failure.kind }),
     };
   }

@@ -125,6 +125,8 @@ export interface RequestInfo {
   /** Bytes of the payload. */
   readonly bytes: number;
   readonly createdAt: number;
+  /** It is not kept, so it cannot be sent again. */
+  readonly ephemeral?: true;
   /** Why it failed, where it did, in words and by its kind. */
   readonly error?: string;
   readonly failure?: RequestFailureKind;

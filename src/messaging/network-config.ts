@@ -5,8 +5,19 @@ export interface NetworkConfig {
   readonly shards: number;
   /** Multiaddrs with a peer id, or `enrtree://` lists. */
   readonly bootstrap: readonly string[];
+  /** What this profile of the browser allows itself to send. Absent: nothing was ever set, and nothing is limited. */
+  readonly rateLimit?: RateLimitSetting;
   /** What else is known of the network. What is absent is taken from the preset of the same cluster. */
   readonly traits?: Partial<NetworkTraits>;
+}
+
+/** The epoch budget of LIP-173. Kept while it is off, so that turning it on brings back what was set. */
+export interface RateLimitSetting {
+  readonly enabled: boolean;
+  /** Length of an epoch in seconds; more than 0. */
+  readonly epochSeconds: number;
+  /** 0 admits nothing. */
+  readonly messagesPerEpoch: number;
 }
 
 export interface NetworkTraits {

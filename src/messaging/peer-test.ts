@@ -30,21 +30,42 @@ export type TestedPeer =
   /** A DNS list, and how many addresses it names that a browser can reach. */
   | { readonly kind: "list"; readonly addresses: number };
 
+/** Why an address is of no use. */
+export interface PeerTestFailure {
+  readonly kind: /** Nobody answered in time. */
+    | "no-answer"
+    /** It is no address. */
+    | "no-address"
+    /** The list names no node that a browser can reach. */
+    | "empty-list"
+    /** It could not be reached, or what is there is of no use. */
+    | "unusable";
+  /** In words. */
+  readonly message: string;
+}
+
+const NO_ANSWER: PeerTestFailure = { kind: "no-answer", message: "no answer in time" };
+const EMPTY_LIST: PeerTestFailure = {
+  kind: "empty-list",
+  message: "the list names no node that a browser can reach",
+};
+const unusable = (message: string): PeerTestFailure => ({ kind: "unusable", message });
+
 export interface PeerTestOptions {
   readonly clock?: Clock;
   readonly dns?: DnsClient;
 }
 
-/** Resolves within `LIMITS.messaging.peerTestMs`; the error says in words why the address is of no use. */
+/** Resolves within `LIMITS.messaging.peerTestMs`; the error says why the address is of no use. */
 export async function testPeer(
   address: string,
   network: NetworkConfig,
   { clock = systemClock, dns }: PeerTestOptions = {},
-): Promise<Result<TestedPeer>> {
+): Promise<Result<TestedPeer, PeerTestFailure>> {
   const abort = new AbortController();
   const cancel = clock.after(LIMITS.messaging.peerTestMs, () => abort.abort());
-  const late = new Promise<Result<TestedPeer>>((resolve) => {
-    abort.signal.addEventListener("abort", () => resolve(err("no answer in time")));
+  const late = new Promise<Result<TestedPeer, PeerTestFailure>>((resolve) => {
+    abort.signal.addEventListener("abort", () => resolve(err(NO_ANSWER)));
   });
   try {
     const tested = address.startsWith(DNS_LIST)
@@ -57,13 +78,17 @@ export async function testPeer(
   }
 }
 
-async function testList(list: string, network: NetworkConfig, dns?: DnsClient): Promise<Result<TestedPeer>> {
+async function testList(
+  list: string,
+  network: NetworkConfig,
+  dns?: DnsClient,
+): Promise<Result<TestedPeer, PeerTestFailure>> {
   try {
     let addresses = 0;
     for await (const _ of listedAddresses([list], network.clusterId, dns)) addresses++;
-    return addresses > 0 ? ok({ kind: "list", addresses }) : err("the list names no node that a browser can reach");
+    return addresses > 0 ? ok({ kind: "list", addresses }) : err(EMPTY_LIST);
   } catch (thrown) {
-    return err(reasonOf(thrown));
+    return err(unusable(reasonOf(thrown)));
   }
 }
 
@@ -72,21 +97,21 @@ async function testAddress(
   network: NetworkConfig,
   clock: Clock,
   signal: AbortSignal,
-): Promise<Result<TestedPeer>> {
+): Promise<Result<TestedPeer, PeerTestFailure>> {
   try {
     multiaddr(address);
   } catch (thrown) {
-    return err(`not an address: ${reasonOf(thrown)}`);
+    return err({ kind: "no-address", message: `not an address: ${reasonOf(thrown)}` });
   }
   const { privateKey } = await currentIdentity(undefined, clock.now());
   const only = { ...network, bootstrap: [address], traits: { ...network.traits, peerExchange: false } };
   const nodes = new WakuServiceNodes({ network: only, privateKey, clock });
   const startedAt = clock.now();
-  const result = new Promise<Result<TestedPeer>>((resolve) => {
-    signal.addEventListener("abort", () => resolve(err("no answer in time")));
+  const result = new Promise<Result<TestedPeer, PeerTestFailure>>((resolve) => {
+    signal.addEventListener("abort", () => resolve(err(NO_ANSWER)));
     nodes.listen({
       onPush: () => {},
-      onTrouble: (what) => resolve(err(what)),
+      onTrouble: (what) => resolve(err(unusable(what))),
       onPeersChanged: () => {
         const [peerId] = nodes.connected();
         if (peerId === undefined) return;

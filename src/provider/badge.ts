@@ -12,11 +12,10 @@ const WAITING = "#1d4ed8";
 const FAILED = "#b91c1c";
 const MOST = 99;
 
-/** Prompts first: a site waits for them. A message that left and that nobody acknowledged is no failure to act upon. */
-export function badgeOf({ prompts, requests }: Pick<UiSnapshot, "prompts" | "requests">): Badge {
+/** Prompts first: a site waits for them. Failures until the person has looked at them. */
+export function badgeOf({ prompts, unseenFailures }: Pick<UiSnapshot, "prompts" | "unseenFailures">): Badge {
   if (prompts.length > 0) return { text: countText(prompts.length), colour: WAITING };
-  const failed = requests.filter(({ state }) => state === "send-error").length;
-  return failed > 0 ? { text: `!${countText(failed)}`, colour: FAILED } : { text: "", colour: FAILED };
+  return { text: unseenFailures > 0 ? `!${countText(unseenFailures)}` : "", colour: FAILED };
 }
 
 const countText = (count: number): string => (count > MOST ? `${MOST}+` : String(count));

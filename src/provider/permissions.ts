@@ -282,9 +282,9 @@ export class Permissions {
   }
 
   /** Sites with a grant and sites that are blocked, for good or for the pause after refusals; without their channels. */
-  sites(): readonly Omit<UiSite, "channels">[] {
+  sites(): readonly Omit<UiSite, "channels" | "pending">[] {
     const now = this.#parts.clock.now();
-    return [...this.#sites.entries()].flatMap(([origin, site]): Omit<UiSite, "channels">[] => {
+    return [...this.#sites.entries()].flatMap(([origin, site]): Omit<UiSite, "channels" | "pending">[] => {
       const { blockedSince, pausedUntil = 0 } = site;
       if (blockedSince !== undefined) return [{ origin, state: "blocked", since: blockedSince, lasts: "always" }];
       const grant = this.#grant(origin);

@@ -26,6 +26,9 @@ const network = v.object({
   clusterId: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
   shards: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
   bootstrap: v.array(v.string()),
+  rateLimit: v.exactOptional(
+    v.object({ enabled: v.boolean(), epochSeconds: v.number(), messagesPerEpoch: v.number() }),
+  ),
 });
 
 /** Everything else. */
@@ -37,9 +40,13 @@ const plainCommand = v.variant("type", [
     key: v.exactOptional(keyChoice),
   }),
   v.object({ type: v.literal("revokeSite"), origin: v.string() }),
+  v.object({ type: v.literal("revokeAllSites") }),
   v.object({ type: v.literal("unblockSite"), origin: v.string() }),
   v.object({ type: v.literal("closeChannel"), channel }),
   v.object({ type: v.literal("setNetwork"), config: network }),
+  v.object({ type: v.literal("seeFailures") }),
+  v.object({ type: v.literal("testPeer"), address: text(LIMITS.ui.addressChars), config: network }),
+  v.object({ type: v.literal("readDiagnostics") }),
 ]);
 
 /** What `UiKeys` carries out. */

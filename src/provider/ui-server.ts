@@ -2,23 +2,33 @@
  * Serves the popup and the prompt: a snapshot of everything they show after every change, and their commands, each of
  * which is answered. Only pages of this extension get through.
  */
-import type { ConnectionStatus } from "../channel/ports.ts";
+import type { ConnectionStatus, MessagingDiagnostics } from "../channel/ports.ts";
 import type { ChannelManagerApi, ChannelSummary } from "../channel/types.ts";
 import type { Clock } from "../common/clock.ts";
 import type { Result } from "../common/result.ts";
 import { err, ok, reasonOf } from "../common/result.ts";
 import { LIMITS } from "../limits.ts";
 import type { NetworkConfig } from "../messaging/network-config.ts";
-import type { UiAnswer, UiNetwork, UiSnapshot, UiVaultSnapshot } from "../ui/background-api.ts";
+import type { PeerTestFailure, TestedPeer } from "../messaging/peer-test.ts";
+import type {
+  UiAnswer,
+  UiNetwork,
+  UiPeerTest,
+  UiQuestions,
+  UiSnapshot,
+  UiVaultSnapshot,
+} from "../ui/background-api.ts";
 import { UI_PORT } from "../ui/background-api.ts";
 import { Activity } from "./activity.ts";
 import { type Badge, badgeOf } from "./badge.ts";
+import { diagnosticsText } from "./diagnostics-text.ts";
 import type { CipherPages } from "./cipher-pages.ts";
 import type { Permissions } from "./permissions.ts";
 import { isOwnPage } from "./principal.ts";
 import { type Carried, channelRefusal, refused } from "./refusals.ts";
 import { closeRevokedChannels } from "./revoked-channels.ts";
 import type { HeldPort } from "./runtime-port.ts";
+import type { SeenFailures } from "./seen-failures.ts";
 import { type ParsedCommand, type PlainCommand, parseCommand } from "./ui-command-schema.ts";
 import type { UiKeys } from "./ui-keys.ts";
 
@@ -29,6 +39,10 @@ export interface NetworkControl {
   config(): NetworkConfig;
   /** Resolves once the setting is stored; an error in words if it makes no sense. */
   setConfig(config: NetworkConfig): Promise<Result<void>>;
+  /** Whether a service node of that network answers at the address. Resolves within `LIMITS.messaging.peerTestMs`. */
+  test(address: string, config: NetworkConfig): Promise<Result<TestedPeer, PeerTestFailure>>;
+  /** `undefined` while there is no node. */
+  diagnostics(): MessagingDiagnostics | undefined;
   /** Called after anything of it may have changed. */
   listen(listener: () => void): () => void;
 }
@@ -38,14 +52,16 @@ export interface UiServerParts {
   readonly permissions: Permissions;
   readonly network: NetworkControl;
   readonly keys: UiKeys;
+  readonly seenFailures: SeenFailures;
   readonly cipherPages: CipherPages;
   /** The epoch budget; `undefined` where nothing is limited. */
   readonly budget?: () => UiVaultSnapshot["budget"] | undefined;
   /** Called with what the extension's button shows, now and after it may have changed. */
   readonly setBadge?: (badge: Badge) => void;
   readonly clock: Clock;
-  /** The extension's version. */
+  /** The extension's version, and `navigator.userAgent`. */
   readonly version: string;
+  readonly browser: string;
   /** `runtime.id`. */
   readonly extensionId: string;
   /** `runtime.getURL("")`. */
@@ -60,6 +76,9 @@ export class UiServer {
   readonly #underWay = new Set<Promise<void>>();
   #stopping = false;
   #cancelSnapshot: (() => void) | undefined;
+  #cancelReset: (() => void) | undefined;
+  /** Tests of addresses under way. */
+  #tests = 0;
 
   constructor(parts: UiServerParts) {
     this.#parts = parts;
@@ -82,7 +101,7 @@ export class UiServer {
       return true;
     }
     this.#ports.add(port);
-    port.post(this.#snapshot());
+    this.#post([port]);
     port.serve(
       (frame) => this.#onFrame(port, frame),
       () => this.#ports.delete(port),
@@ -97,6 +116,7 @@ export class UiServer {
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#cancelSnapshot?.();
+    this.#cancelReset?.();
     await new Promise<void>((resolve) => {
       const cancel = this.#parts.clock.after(LIMITS.background.answersMs, resolve);
       void Promise.all(this.#underWay).then(() => {
@@ -120,7 +140,7 @@ export class UiServer {
     const came = done.ok ? (done.value === undefined ? {} : { value: done.value }) : { error: done.error };
     const answer: UiAnswer = { type: "answer", id, ...came };
     // What the command changed is seen before its answer.
-    port.post(this.#snapshot());
+    this.#post([port]);
     port.post(answer);
     this.#changed();
   }
@@ -136,7 +156,7 @@ export class UiServer {
     }
   }
 
-  async #perform(command: PlainCommand): Promise<Carried<void>> {
+  async #perform(command: PlainCommand): Promise<Carried<unknown>> {
     const { manager, permissions, network } = this.#parts;
     switch (command.type) {
       case "answerPrompt": {
@@ -148,6 +168,10 @@ export class UiServer {
       case "revokeSite":
         // The grant first: from then on nothing of the site gets through, whatever happens to its channels.
         await permissions.revoke(command.origin);
+        await closeRevokedChannels(manager, permissions);
+        return ok(undefined);
+      case "revokeAllSites":
+        for (const { origin, state } of permissions.sites()) if (state === "granted") await permissions.revoke(origin);
         await closeRevokedChannels(manager, permissions);
         return ok(undefined);
       case "unblockSite":
@@ -162,12 +186,39 @@ export class UiServer {
         const set = await network.setConfig(command.config);
         return set.ok ? set : refused("bad-network", set.error);
       }
+      case "seeFailures":
+        await this.#parts.seenFailures.see(this.#activity.requests());
+        return ok(undefined);
+      case "testPeer":
+        return this.#test(command.address, command.config);
+      case "readDiagnostics":
+        return ok({ text: this.#diagnostics() } satisfies UiQuestions["readDiagnostics"]["value"]);
     }
+  }
+
+  async #test(address: string, config: NetworkConfig): Promise<Carried<UiPeerTest>> {
+    if (this.#tests >= LIMITS.messaging.peerTests) {
+      return refused("tests-busy", `${LIMITS.messaging.peerTests} addresses are being tested: wait for one.`);
+    }
+    this.#tests++;
+    try {
+      const tested = await this.#parts.network.test(address, config);
+      return ok(tested.ok ? tested.value : { failed: true, ...tested.error });
+    } finally {
+      this.#tests--;
+    }
+  }
+
+  #diagnostics(): string {
+    const { manager, network, clock, browser } = this.#parts;
+    const snapshot = this.#snapshot();
+    return diagnosticsText({ now: clock.now(), browser, snapshot, manager, messaging: network.diagnostics() });
   }
 
   #snapshot(): UiSnapshot {
     const { manager, permissions, network, version, keys, budget } = this.#parts;
     const channels = manager.summaries();
+    const activity = this.#activity.snapshot();
     const isOpen = ({ status }: ChannelSummary): boolean => status.state !== "closed";
     return {
       type: "snapshot",
@@ -177,12 +228,25 @@ export class UiServer {
       sites: permissions.sites().map((site) => ({
         ...site,
         channels: channels.filter((channel) => channel.origin === site.origin && isOpen(channel)).length,
+        pending: manager.pendingRequests(site.origin),
       })),
       prompts: permissions.prompts(),
       ...keys.snapshot(),
-      ...this.#activity.snapshot(),
+      ...activity,
+      unseenFailures: this.#parts.seenFailures.unseen(activity.requests),
       budget: budget?.() ?? null,
     };
+  }
+
+  #post(ports: Iterable<HeldPort>): void {
+    const snapshot = this.#snapshot();
+    for (const port of ports) port.post(snapshot);
+    // A new epoch changes what is left without anything else happening.
+    this.#cancelReset?.();
+    this.#cancelReset = undefined;
+    const { clock } = this.#parts;
+    if (snapshot.budget === null || this.#stopping) return;
+    this.#cancelReset = clock.after(Math.max(0, snapshot.budget.resetsAt - clock.now()), () => this.#changed());
   }
 
   #changed(): void {
@@ -191,14 +255,13 @@ export class UiServer {
     this.#cancelSnapshot ??= this.#parts.clock.after(LIMITS.provider.snapshotMs, () => {
       this.#cancelSnapshot = undefined;
       this.#showBadge();
-      if (this.#ports.size === 0) return;
-      const snapshot = this.#snapshot();
-      for (const port of this.#ports) port.post(snapshot);
+      if (this.#ports.size > 0) this.#post(this.#ports);
     });
   }
 
   #showBadge(): void {
-    const { permissions, setBadge } = this.#parts;
-    setBadge?.(badgeOf({ prompts: permissions.prompts(), requests: this.#activity.requests() }));
+    const { permissions, seenFailures, setBadge } = this.#parts;
+    const unseenFailures = seenFailures.unseen(this.#activity.requests());
+    setBadge?.(badgeOf({ prompts: permissions.prompts(), unseenFailures }));
   }
 }

@@ -19,6 +19,7 @@ import type { KeyTextError } from "../keys/key-formats.ts";
 import type { KeyError } from "../keys/key-store.ts";
 import type { VaultError } from "../keys/vault.ts";
 import type { NetworkConfig } from "../messaging/network-config.ts";
+import type { PeerTestFailure, TestedPeer } from "../messaging/peer-test.ts";
 
 export const UI_PORT = "ui";
 
@@ -29,7 +30,9 @@ export interface UiSite {
   readonly since: number;
   /** `null` does not expire; `session` ends with the browser session. */
   readonly lasts: "always" | "session";
+  /** Its open channels, and its messages that are still being sent. */
   readonly channels: number;
+  readonly pending: number;
 }
 
 /** A connect prompt that waits for the person. */
@@ -74,9 +77,29 @@ export type UiPlainCommand =
       readonly key?: UiKeyChoice;
     }
   | { readonly type: "revokeSite"; readonly origin: string }
+  | { readonly type: "revokeAllSites" }
   | { readonly type: "unblockSite"; readonly origin: string }
   | { readonly type: "closeChannel"; readonly channel: ChannelKey }
-  | { readonly type: "setNetwork"; readonly config: NetworkConfig };
+  | { readonly type: "setNetwork"; readonly config: NetworkConfig }
+  /** The person looks at the failed requests: the badge is done with those. */
+  | { readonly type: "seeFailures" };
+
+/** What a bootstrap address turned out to be. */
+export type UiPeerTest = TestedPeer | ({ readonly failed: true } & PeerTestFailure);
+
+/** Commands that ask something, and what each is answered with. */
+export interface UiQuestions {
+  /** Whether a service node of that network answers at the address. */
+  testPeer: {
+    readonly params: { readonly address: string; readonly config: NetworkConfig };
+    readonly value: UiPeerTest;
+  };
+  /** Versions, health, counters and recent errors as text, without keys, content, sites or names. */
+  readDiagnostics: { readonly params: Record<never, never>; readonly value: { readonly text: string } };
+}
+export type UiQuestion = {
+  [K in keyof UiQuestions]: { readonly type: K } & UiQuestions[K]["params"];
+}[keyof UiQuestions];
 
 export interface UiCommandFrame {
   readonly type: "command";
@@ -103,6 +126,7 @@ export type UiRefusalKind =
   | "not-sent-again"
   | "prompt-gone"
   | "prompt-busy"
+  | "tests-busy"
   | "bad-network"
   /** Nothing that a person can do something about. */
   | "internal";
@@ -168,6 +192,8 @@ export interface UiRequest {
   readonly bytes: number;
   readonly segments: RequestInfo["segments"];
   readonly createdAt: number;
+  /** It is not kept, so it cannot be sent again. */
+  readonly ephemeral?: true;
   /** Why it failed, where it did, in words and by its kind. */
   readonly error?: string;
   readonly failure?: RequestFailureKind;
@@ -290,6 +316,8 @@ export interface UiVaultSnapshot {
   /** The newest 200. */
   readonly requests: readonly UiRequest[];
   readonly transfers: readonly UiTransfer[];
+  /** Failed requests that the person has not looked at. */
+  readonly unseenFailures: number;
   /** The epoch budget; `null` where nothing is limited. */
   readonly budget: { readonly limit: number; readonly remaining: number; readonly resetsAt: number } | null;
 }
@@ -298,7 +326,11 @@ export interface UiVaultSnapshot {
 export interface UiSnapshot extends UiPlainSnapshot, UiVaultSnapshot {}
 
 /** Everything that the views ask for. */
-export type UiCommand = UiPlainCommand | UiKeyCommand;
+export type UiCommand = UiPlainCommand | UiQuestion | UiKeyCommand;
 
 /** What a command is answered with. */
-export type UiCommandValue<C extends UiCommand> = C extends UiKeyCommand ? UiKeyCommandValue<C["type"]> : undefined;
+export type UiCommandValue<C extends UiCommand> = C extends UiKeyCommand
+  ? UiKeyCommandValue<C["type"]>
+  : C extends UiQuestion
+    ? UiQuestions[C["type"]]["value"]
+    : undefined;

@@ -9,6 +9,10 @@ export interface Formats {
   moment(at: number): string;
   /** A time of day. */
   time(at: number): string;
+  /** A time of day with its seconds. */
+  clock(at: number): string;
+  /** A short time, such as “120 ms”. */
+  milliseconds(count: number): string;
   /** An amount of data, in decimal units, such as “1.2 MB”. */
   bytes(count: number): string;
 }
@@ -29,6 +33,13 @@ export function createFormats(locale: string, timeZone?: string): Formats {
   const zone = timeZone === undefined ? {} : { timeZone };
   const day = new Intl.DateTimeFormat(locale, { dateStyle: "medium", ...zone });
   const time = new Intl.DateTimeFormat(locale, { timeStyle: "short", ...zone });
+  const clock = new Intl.DateTimeFormat(locale, { timeStyle: "medium", ...zone });
+  const milliseconds = new Intl.NumberFormat(locale, {
+    style: "unit",
+    unit: "millisecond",
+    unitDisplay: "short",
+    maximumFractionDigits: 0,
+  });
   const moment = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short", ...zone });
   return {
     relative(at, now) {
@@ -41,6 +52,8 @@ export function createFormats(locale: string, timeZone?: string): Formats {
     day: (at) => day.format(at),
     moment: (at) => moment.format(at),
     time: (at) => time.format(at),
+    clock: (at) => clock.format(at),
+    milliseconds: (count) => milliseconds.format(count),
     bytes(count) {
       let step = 0;
       let value = count;

@@ -22,6 +22,8 @@ const placeSchema = v.object({
       bootstrap: v.string(),
     }),
   ),
+  /** The form of the sending budget where it was edited and not saved. */
+  budget: v.nullable(v.object({ enabled: v.boolean(), messages: v.string(), seconds: v.string() })),
 });
 
 export type PopupPlace = Readonly<v.InferOutput<typeof placeSchema>>;
@@ -37,6 +39,7 @@ export const FIRST_PLACE: PopupPlace = {
   drafts: {},
   search: "",
   network: null,
+  budget: null,
 };
 
 /** Fields whose text is kept while it is typed. */

@@ -61,6 +61,7 @@ const WORDS = {
   "not-sent-again": "refusedRetry",
   "prompt-gone": "refusedPromptGone",
   "prompt-busy": "refusedPromptBusy",
+  "tests-busy": "refusedTestsBusy",
   "bad-network": "refusedNetwork",
   internal: "refusedInternal",
 } as const satisfies Partial<Record<UiRefusalKind, MessageKey>>;

@@ -1,7 +1,8 @@
 /** How far requests are. */
-import type { RequestState } from "../channel/types.ts";
-import type { UiRequest } from "./background-api.ts";
+import type { RequestFailureKind, RequestState } from "../channel/types.ts";
+import type { UiRequest, UiSnapshot } from "./background-api.ts";
 import type { StatusWords } from "./status.ts";
+import type { MessageKey } from "./translate.ts";
 
 const WORDS: Readonly<Record<RequestState, StatusWords>> = {
   queued: { label: "requestQueued", tone: "idle" },
@@ -14,6 +15,37 @@ const WORDS: Readonly<Record<RequestState, StatusWords>> = {
 
 export function requestWords(state: RequestState): StatusWords {
   return WORDS[state];
+}
+
+/** In a used-up epoch, what has not begun to leave waits for the next one. */
+export function waitsForEpoch({ state }: Pick<UiRequest, "state">, budget: UiSnapshot["budget"]): boolean {
+  return state === "queued" && budget !== null && budget.remaining === 0;
+}
+
+export function requestWordsIn(budget: UiSnapshot["budget"], request: Pick<UiRequest, "state">): StatusWords {
+  return waitsForEpoch(request, budget) ? { label: "requestWaits", tone: "warn" } : requestWords(request.state);
+}
+
+const FAILURES: Readonly<Record<RequestFailureKind, MessageKey>> = {
+  unreachable: "failUnreachable",
+  "too-large": "failTooLarge",
+  refused: "failRefused",
+  "queue-full": "failQueueFull",
+  unacknowledged: "failUnacknowledged",
+  "rate-limit": "failRateLimit",
+  encryption: "failEncryption",
+  "not-kept": "failNotKept",
+  internal: "failInternal",
+};
+
+/** Why a request failed. */
+export function failureWords({ failure }: Pick<UiRequest, "failure">): MessageKey {
+  return failure === undefined ? "requestNoReason" : FAILURES[failure];
+}
+
+/** Only what the network did not take can be sent again, and only if it is kept. */
+export function canRetry({ state, ephemeral }: Pick<UiRequest, "state" | "ephemeral">): boolean {
+  return state === "send-error" && ephemeral === undefined;
 }
 
 export function hasFailed(state: RequestState): boolean {

@@ -118,7 +118,7 @@ test("an address with another peer's id is not trusted", async () => {
   const impostor = `${first.split("/p2p/")[0]}/p2p/${second.split("/p2p/")[1]}`;
   expect(await testPeer(impostor, config())).toMatchObject({
     ok: false,
-    error: expect.stringContaining("another peer answers there"),
+    error: { kind: "unusable", message: expect.stringContaining("another peer answers there") },
   });
 });
 
@@ -144,9 +144,9 @@ describe("the test of an address", () => {
       errors.push(tested.ok ? "" : tested.error);
     }
     expect(errors).toEqual([
-      expect.stringContaining("Could not connect"),
-      expect.stringContaining("not an address"),
-      expect.stringContaining("cluster"),
+      { kind: "unusable", message: expect.stringContaining("Could not connect") },
+      { kind: "no-address", message: expect.stringContaining("not an address") },
+      { kind: "unusable", message: expect.stringContaining("cluster") },
     ]);
   });
 });

@@ -423,6 +423,7 @@ function infoOf(model: SeedSendModel, requestId: string): unknown {
     // Every segment of a command's payload has ten bytes.
     bytes: request.total * 10,
     createdAt: request.createdAt,
+    ...(request.ephemeral ? { ephemeral: true } : {}),
     error: request.hasError,
     failure: request.hasError,
   };

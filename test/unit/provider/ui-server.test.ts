@@ -1,7 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { err, ok } from "../../../src/common/result.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import { ErrorCode } from "../../../src/provider/provider-api.ts";
+import { SeenFailures } from "../../../src/provider/seen-failures.ts";
 import type { UiAnswer, UiCommand, UiSnapshot } from "../../../src/ui/background-api.ts";
+import { FakeSession } from "../keys/vault-world.ts";
 import { EXTENSION_ID, EXTENSION_URL, failureOf, SITE, TOPIC, World } from "./world.ts";
 
 const PLAIN = { channelId: "room", contentTopic: TOPIC, encryption: { mode: "none" } } as const;
@@ -35,13 +38,14 @@ describe("the popup's server", () => {
         config: { name: "local", clusterId: 42, shards: 8, bootstrap: [] },
       },
       channels: [expect.objectContaining({ origin: SITE, channelId: "room" })],
-      sites: [{ origin: SITE, state: "granted", since: expect.any(Number), lasts: "always", channels: 1 }],
+      sites: [{ origin: SITE, state: "granted", since: expect.any(Number), lasts: "always", channels: 1, pending: 0 }],
       prompts: [],
       vault: { state: "open", autoLockMinutes: 60, welcomed: false },
       keys: [],
       details: [{ channel: { origin: SITE, channelId: "room" }, label: "room", undecryptable: 0, foreignLayout: 0 }],
       requests: [],
       transfers: [],
+      unseenFailures: 0,
       budget: null,
     });
   });
@@ -226,5 +230,183 @@ describe("the popup's server", () => {
     const [snapshot, answer] = popup.frames.slice(-2);
     expect((snapshot as UiSnapshot).sites).toEqual([]);
     expect(answer).toMatchObject({ type: "answer" });
+  });
+});
+
+describe("several sites", () => {
+  test("all grants are taken away at once: pages are told, channels close, and blocked sites stay blocked", async () => {
+    const { world, page, popup, command } = await opened();
+    const told: unknown[] = [];
+    page.provider.on("permissionsChanged", (grants) => told.push(grants));
+    await world.trustedPage("https://other.example");
+    const refused = failureOf(world.page("https://third.example").provider.connect());
+    await world.answer("block");
+    await refused;
+    expect(await command({ type: "revokeAllSites" })).not.toHaveProperty("error");
+    expect(popup.snapshot()).toMatchObject({
+      sites: [{ origin: "https://third.example", state: "blocked" }],
+      channels: [{ status: { state: "closed" } }],
+    });
+    expect(told).toEqual([[]]);
+  });
+
+  test("each shows its open channels and what of it is still being sent", async () => {
+    const { world, page, popup } = await opened();
+    await page.provider.send("room", Uint8Array.of(1));
+    await world.trustedPage("https://other.example");
+    await world.clock.advance(100);
+    expect(popup.snapshot().sites).toMatchObject([
+      { origin: SITE, channels: 1, pending: 1 },
+      { origin: "https://other.example", channels: 0, pending: 0 },
+    ]);
+  });
+});
+
+describe("failures", () => {
+  const ROOM = { origin: SITE, channelId: "room" };
+
+  /** One that a page sent, and that failed. */
+  async function failed() {
+    const all = await opened();
+    const { world, page } = all;
+    const requestId = await page.provider.send("room", Uint8Array.of(1));
+    const fail = async (): Promise<void> => {
+      const { manager } = await world.worker();
+      await manager.settle(ROOM, "send-error");
+      await manager.log(ROOM, { type: "reliable:message:send-error", requestId, kind: "refused", error: "420" });
+      await world.clock.advance(100);
+    };
+    await fail();
+    return { ...all, fail, requestId };
+  }
+
+  test("are on the badge until the person looks at them, also after a restart", async () => {
+    const { world, popup, command } = await failed();
+    expect(world.badge?.text).toBe("!1");
+    expect(popup.snapshot().unseenFailures).toBe(1);
+    await command({ type: "seeFailures" });
+    expect(popup.snapshot()).toMatchObject({ unseenFailures: 0, requests: [{ state: "send-error" }] });
+    await world.clock.advance(100);
+    expect(world.badge?.text).toBe("");
+    await world.kill();
+    await world.worker();
+    expect(world.badge?.text).toBe("");
+  });
+
+  test("that were looked at are news again where they fail a second time", async () => {
+    const { world, command, fail, requestId } = await failed();
+    await command({ type: "seeFailures" });
+    await command({ type: "retryRequest", channel: ROOM, requestId });
+    await world.clock.advance(100);
+    expect(world.badge?.text).toBe("");
+    await fail();
+    expect(world.badge?.text).toBe("!1");
+  });
+
+  test("are not remembered without end, and what is stored and is nothing of ours is passed over", async () => {
+    const settings = new FakeSession();
+    await settings.set({ seenFailures: [7, "r-0"] });
+    const seen = await SeenFailures.load(settings);
+    const requests = Array.from({ length: 1_200 }, (_, i) => ({ requestId: `r-${i}`, state: "send-error" as const }));
+    expect(seen.unseen(requests)).toBe(1_199);
+    await seen.see(requests);
+    expect((await settings.get("seenFailures"))["seenFailures"]).toHaveLength(1_000);
+    expect(seen.unseen(requests.slice(-1_000))).toBe(0);
+  });
+});
+
+describe("the test of an address", () => {
+  const config = { name: "local", clusterId: 42, shards: 8, bootstrap: [] };
+
+  test("is answered with what it came to, and with why it came to nothing", async () => {
+    const { world, command } = await opened();
+    const asked: string[] = [];
+    world.testPeer = async (address) => {
+      asked.push(address);
+      return address === "/good"
+        ? ok({ kind: "peer", peerId: "p", services: ["store"], ms: 7 })
+        : err({ kind: "unusable", message: "no" });
+    };
+    expect((await command({ type: "testPeer", address: "/good", config })).value).toEqual({
+      kind: "peer",
+      peerId: "p",
+      services: ["store"],
+      ms: 7,
+    });
+    expect((await command({ type: "testPeer", address: "/bad", config })).value).toEqual({
+      failed: true,
+      kind: "unusable",
+      message: "no",
+    });
+    expect((await command({ type: "testPeer", address: "x".repeat(513), config })).error?.kind).toBe("internal");
+    expect(asked).toEqual(["/good", "/bad"]);
+  });
+
+  test("no more of them run at once than may, and one that ended makes room", async () => {
+    const { world, popup, command } = await opened();
+    const held = Promise.withResolvers<Awaited<ReturnType<World["testPeer"]>>>();
+    world.testPeer = () => held.promise;
+    for (let id = 100; id < 100 + LIMITS.messaging.peerTests; id++) {
+      popup.port.postMessage({ type: "command", id, command: { type: "testPeer", address: "/a", config } });
+    }
+    expect((await command({ type: "testPeer", address: "/a", config })).error?.kind).toBe("tests-busy");
+    held.resolve(err({ kind: "no-answer", message: "no answer in time" }));
+    await world.clock.settle();
+    expect(await command({ type: "testPeer", address: "/a", config })).not.toHaveProperty("error");
+  });
+});
+
+describe("the epoch budget", () => {
+  test("is told anew when its epoch is over, though nothing else happens", async () => {
+    const { world, popup } = await opened();
+    const start = world.clock.now();
+    world.budget = { limit: 3, remaining: 0, resetsAt: start + 60_000 };
+    const { manager } = await world.worker();
+    manager.tell({ origin: SITE, channelId: "room" }, { type: "close", reason: "user" });
+    await world.clock.advance(100);
+    expect(popup.snapshot().budget?.remaining).toBe(0);
+    world.budget = { limit: 3, remaining: 3, resetsAt: start + 120_000 };
+    await world.clock.advance(59_000);
+    expect(popup.snapshot().budget?.remaining).toBe(0);
+    await world.clock.advance(1_100);
+    expect(popup.snapshot().budget?.remaining).toBe(3);
+  });
+});
+
+describe("diagnostics as text", () => {
+  test("have versions, health, counters, topics and recent errors, and no key, content, site, name or sender", async () => {
+    const { world, page, command } = await opened();
+    world.messagingDiagnostics = {
+      network: "local",
+      status: "Connected",
+      peers: { lightpush: ["16Uiu2HAm"], filter: [], store: [] },
+      lacks: [{ service: "store", peers: 0 }],
+      subscriptions: [{ contentTopic: TOPIC, health: "UNHEALTHY", filterNodes: 0 }],
+      queue: { queued: 3, propagated: 0, pushing: 1, oldestMs: 5_000 },
+      lastErrors: [{ at: 0, what: "lightpush 16Uiu2HAm: 503 busy" }],
+    };
+    await command({ type: "makeKey", name: "Secret circle" });
+    await page.provider.send("room", new TextEncoder().encode("what was said"));
+    await command({ type: "renameChannel", channel: { origin: SITE, channelId: "room" }, label: "Book club" });
+    const { manager } = await world.worker();
+    await manager.settle({ origin: SITE, channelId: "room" }, "send-error");
+    const { text } = (await command({ type: "readDiagnostics" })).value as { readonly text: string };
+    expect(JSON.parse(text)).toMatchObject({
+      version: "0.0.0",
+      browser: "Test browser",
+      vault: "open",
+      network: { name: "local", clusterId: 42, status: "Connected" },
+      counts: { sites: 1, keys: 1, unseenFailures: 1 },
+      channels: [{ contentTopic: TOPIC, encryption: "none", state: "open", unread: { undecryptable: 0 } }],
+      requests: { "send-error": 1 },
+      messaging: {
+        subscriptions: [{ contentTopic: TOPIC }],
+        queue: { queued: 3 },
+        lastErrors: ["1970-01-01T00:00:00.000Z lightpush 16Uiu2HAm: 503 busy"],
+      },
+    });
+    for (const secret of ["Secret circle", "Book club", "what was said", SITE, "room", "sender of"]) {
+      expect(text).not.toContain(secret);
+    }
   });
 });

@@ -4,7 +4,7 @@ import { FakeMessagePort, FakePort } from "../../../packages/reliable-channel/mo
 import { MemoryStorage } from "../../../packages/reliable-channel/mock/memory-storage.ts";
 import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
 import type { ConnectionStatus } from "../../../src/channel/ports.ts";
-import { ok } from "../../../src/common/result.ts";
+import { err, ok } from "../../../src/common/result.ts";
 import { Journal } from "../../../src/common/table.ts";
 import { Transactor } from "../../../src/common/transactor.ts";
 import { systemRandom } from "../../../src/encryption/random.ts";
@@ -21,6 +21,7 @@ import { createPageClient } from "../../../src/provider/page-client.ts";
 import { Permissions, type PromptWindow } from "../../../src/provider/permissions.ts";
 import type { ReliableChannelProvider } from "../../../src/provider/provider-api.ts";
 import { HeldPort } from "../../../src/provider/runtime-port.ts";
+import { SeenFailures } from "../../../src/provider/seen-failures.ts";
 import { createProviderServer } from "../../../src/provider/server.ts";
 import { UiKeys } from "../../../src/provider/ui-keys.ts";
 import { type NetworkControl, UiServer } from "../../../src/provider/ui-server.ts";
@@ -108,6 +109,12 @@ export class World {
   readonly session = new FakeSession();
   /** `storage.local`. */
   readonly settings = new FakeSession();
+  /** The epoch budget; `undefined` where nothing is limited. */
+  budget: UiSnapshot["budget"] | undefined;
+  /** What the test of an address comes to. */
+  testPeer: (address: string) => ReturnType<NetworkControl["test"]> = async () =>
+    err({ kind: "no-answer", message: "no answer in time" });
+  messagingDiagnostics: ReturnType<NetworkControl["diagnostics"]>;
   /** What the extension's button shows. */
   badge: Badge | undefined;
   /** Whether the extension is still the one whose content scripts run. */
@@ -229,6 +236,8 @@ export class World {
         this.#config = config;
         return ok(undefined);
       },
+      test: (address) => this.testPeer(address),
+      diagnostics: () => this.messagingDiagnostics,
       listen: (listener) => {
         listeners.add(listener);
         return () => listeners.delete(listener);
@@ -286,6 +295,9 @@ export class World {
       network,
       cipherPages,
       keys: await UiKeys.load(commands),
+      seenFailures: await SeenFailures.load(settings),
+      budget: () => this.budget,
+      browser: "Test browser",
       setBadge: (badge) => {
         this.badge = badge;
       },

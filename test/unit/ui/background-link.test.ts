@@ -20,6 +20,7 @@ const SNAPSHOT: UiSnapshot = {
   details: [],
   requests: [],
   transfers: [],
+  unseenFailures: 0,
   budget: null,
 };
 

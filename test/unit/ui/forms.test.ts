@@ -5,7 +5,16 @@ import type { UiRequest } from "../../../src/ui/background-api.ts";
 import { parseChannelForm, parseSite } from "../../../src/ui/channel-form.ts";
 import { createFormats } from "../../../src/ui/formats.ts";
 import { autoLockChoices, passwordProblem } from "../../../src/ui/password-form.ts";
-import { countStates, hasFailed, partsDone, percent, requestWords } from "../../../src/ui/requests.ts";
+import {
+  canRetry,
+  countStates,
+  failureWords,
+  hasFailed,
+  partsDone,
+  percent,
+  requestWords,
+  requestWordsIn,
+} from "../../../src/ui/requests.ts";
 
 describe("the site of a channel", () => {
   it.each([
@@ -103,6 +112,25 @@ describe("a request", () => {
     const states = ["queued", "sending", "sent", "delivered", "send-error", "delivery-error"] as const;
     expect(new Set(states.map((state) => requestWords(state).label)).size).toBe(states.length);
     expect(states.filter(hasFailed)).toEqual(["send-error", "delivery-error"]);
+  });
+
+  it("wait for the next epoch where they have not begun to leave and the budget is used up", () => {
+    const used = { limit: 5, remaining: 0, resetsAt: 0 };
+    expect(requestWordsIn(used, request("queued")).label).toBe("requestWaits");
+    expect(requestWordsIn({ ...used, remaining: 1 }, request("queued")).label).toBe("requestQueued");
+    expect(requestWordsIn(null, request("queued")).label).toBe("requestQueued");
+    expect(requestWordsIn(used, request("sending")).label).toBe("requestSending");
+  });
+
+  it("can be sent again where the network did not take them and they are kept", () => {
+    expect(canRetry({ state: "send-error" })).toBe(true);
+    expect(canRetry({ state: "send-error", ephemeral: true })).toBe(false);
+    expect(canRetry({ state: "delivery-error" })).toBe(false);
+  });
+
+  it("say why they failed by the kind of the failure, and that no reason is known where none is", () => {
+    expect(failureWords({ failure: "too-large" })).toBe("failTooLarge");
+    expect(failureWords({})).toBe("requestNoReason");
   });
 
   it("counts what the network has while it is sent, and what others have after that", () => {

@@ -97,6 +97,7 @@ const KINDS: Readonly<Record<UiRefusalKind, true>> = {
   "not-sent-again": true,
   "prompt-gone": true,
   "prompt-busy": true,
+  "tests-busy": true,
   "bad-network": true,
   internal: true,
 };

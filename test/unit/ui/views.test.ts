@@ -105,6 +105,7 @@ describe("the popup's place", () => {
       drafts: { channelId: "half ty" },
       search: "gar",
       network: { preset: "custom", name: "half ty", clusterId: "4", shards: "", bootstrap: "/ip4" },
+      budget: { enabled: true, messages: "5", seconds: "" },
     };
     expect(parsePlace(JSON.parse(JSON.stringify(place)))).toEqual(place);
   });

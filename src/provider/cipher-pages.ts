@@ -19,7 +19,7 @@ export interface CipherPage {
 }
 
 export interface CipherPagesListener {
-  /** The channel's functions can be called, now or still. */
+  /** The first page that has the channel's functions came. */
   ready(channel: ChannelKey): void;
   /** The last page that had the channel's functions went. */
   away(channel: ChannelKey): void;
@@ -36,9 +36,11 @@ export class CipherPages {
 
   /** The page has functions for a channel of its origin. */
   offer(page: CipherPage, channelId: string): void {
+    const channel = { origin: page.origin, channelId };
+    const wasAway = this.unavailable(channel) !== undefined;
     const channelIds = this.#pages.get(page) ?? new Set();
     this.#pages.set(page, channelIds.add(channelId));
-    for (const listener of this.#listeners) listener.ready({ origin: page.origin, channelId });
+    if (wasAway) for (const listener of this.#listeners) listener.ready(channel);
   }
 
   /** The page went, or may not be asked any more. What it was asked goes to another page, or waits. */

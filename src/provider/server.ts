@@ -389,7 +389,10 @@ export class ProviderServer {
     if (!channel) return notFound(channelId);
     const mayReceive = !permissions.refusal(session.origin, "channel:receive", channel.getContentTopic());
     session.attach(channel, events && mayReceive, seqOf(after));
-    if (cipher && channel.summary().encryption === "page") cipherPages.offer(session, channelId);
+    // What is encrypted is what the site wrote: nobody without a grant gets to see it.
+    if (cipher && channel.summary().encryption === "page" && !this.#granted(session.origin)) {
+      cipherPages.offer(session, channelId);
+    }
     return ok(undefined);
   }
 

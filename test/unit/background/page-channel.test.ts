@@ -253,6 +253,24 @@ describe("a channel whose site encrypts", () => {
     expect(await bob.peer.received()).toEqual(["secret", "second"]);
   });
 
+  test("N07 of two channels on one topic, only the one that a message is for delivers it, and neither counts it", async () => {
+    const [alice, bob] = [await Member.start("alice"), await Member.start("bob")];
+    await alice.come();
+    await bob.come();
+    const other = { ...KEY, channelId: "other" };
+    const created = await bob.peer.manager.createReliableChannel({ ...other, contentTopic: TOPIC, encryption: "page" });
+    expect(created.ok).toBe(true);
+    bob.pages.offer(new SitePage(scheme(0x66)), other.channelId);
+    await network.settle();
+    await alice.peer.send("for the room");
+    await network.settle();
+    expect(await bob.peer.received()).toEqual(["for the room"]);
+    expect(await bob.peer.log("other")).toEqual([]);
+    for (const channelId of ["room", "other"]) {
+      expect(bob.peer.channel(channelId).diagnostics()).toMatchObject({ undecryptable: 0, otherChannel: 0 });
+    }
+  });
+
   test("N08 a message does not overtake one that is still being decrypted", async () => {
     const [alice, bob] = [await Member.start("alice"), await Member.start("bob")];
     const { gates, encryption } = gated("decrypt");

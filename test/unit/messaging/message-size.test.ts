@@ -3,7 +3,7 @@ import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-cl
 import type { Profile } from "../../../src/channel/types.ts";
 import { ok } from "../../../src/common/result.ts";
 import { KeyCipher } from "../../../src/encryption/key-cipher.ts";
-import { LIMITS } from "../../../src/limits.ts";
+import { LIMITS, PAGE_LIMITS } from "../../../src/limits.ts";
 import { nanoseconds } from "../../../src/messaging/waku-message.ts";
 import { encodedBytes } from "../../../src/messaging/waku-message-codec.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
@@ -47,6 +47,18 @@ describe("O6 what the stages add to a message stays within what the network carr
     const received = (await bob.log()).filter((event) => event.type === "reliable:message:received").at(-1);
     expect(received?.type === "reliable:message:received" && received.message.length).toBe(bytes);
     expect(alice.messaging.sent.every(({ contentTopic }) => contentTopic === TOPIC)).toBe(true);
+  });
+
+  test("the most that a page's own cipher may return fits 150 KiB, with the longest topic and marker", () => {
+    const envelope = {
+      payload: new Uint8Array(PAGE_LIMITS.cipherOutputBytes),
+      contentTopic: "t".repeat(LIMITS.sds.identifierBytes),
+      meta: new Uint8Array(LIMITS.messaging.metaBytes),
+      ephemeral: true,
+      timestamp: nanoseconds(Date.UTC(2100, 0)),
+    };
+    const { messageBytes, messageOverheadBytes } = LIMITS.messaging;
+    expect(encodedBytes(envelope) + messageOverheadBytes).toBeLessThanOrEqual(messageBytes);
   });
 
   test.each<Profile>(["logos-raw", "waku-sdk"])("%s: one byte more is refused at the call", async (profile) => {

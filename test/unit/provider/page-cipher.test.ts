@@ -146,6 +146,29 @@ describe("creating a channel of mode page", () => {
     expect(await unavailable(world)).toBe(NO_PAGE);
   });
 
+  test("a page of a site without a grant is never asked", async () => {
+    const world = new World();
+    const page = world.page();
+    const creating = page.provider.createReliableChannel(pageMode(marking(7).functions));
+    await world.answer("once");
+    await creating;
+    await world.kill();
+    // What the person allowed for one session of the browser is over with it.
+    world.browserSession = "second session";
+    const other = world.page();
+    await other.provider.status();
+    other.ports.at(-1)?.postMessage({
+      type: "call",
+      callId: crypto.randomUUID(),
+      retry: false,
+      method: "attach",
+      params: { channelId: "room", events: false, cipher: true },
+    });
+    await world.clock.settle();
+    expect((await world.worker()).manager.channelExists(KEY)).toBe(true);
+    expect(await unavailable(world)).toBe(NO_PAGE);
+  });
+
   test("while the vault is locked, the page cannot send", async () => {
     const { world, channel } = await opened();
     const { vault } = await world.worker();
@@ -359,10 +382,12 @@ describe("a page that goes in the middle of a call", () => {
     await world.clock.settle();
     first.ports.at(-1)?.disconnect();
     await world.clock.settle();
-    expect(heard).toEqual([`ready ${SITE} room`, `ready ${SITE} room`]);
+    expect(heard).toEqual([`ready ${SITE} room`]);
     second.ports.at(-1)?.disconnect();
     await cut;
-    expect(heard.slice(2)).toEqual([`away ${SITE} room`]);
+    expect(heard.slice(1)).toEqual([`away ${SITE} room`]);
+    await another(world, never);
+    expect(heard.slice(2)).toEqual([`ready ${SITE} room`]);
   });
 });
 

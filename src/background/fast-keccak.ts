@@ -32,21 +32,20 @@ export async function compileKeccak256(): Promise<Keccak256> {
     bytes.fill(0, STATE_AT, STATE_AT + STATE_BYTES);
     let held = 0;
     for (const part of parts) {
-      for (let at = 0; at < part.length; ) {
-        const piece = part.subarray(at, at + room - held);
-        bytes.set(piece, INPUT_AT + held);
-        at += piece.length;
-        held += piece.length;
-        if (held === room) {
-          absorb(room);
-          held = 0;
-        }
+      let rest = part;
+      while (rest.length >= room - held) {
+        bytes.set(rest.subarray(0, room - held), INPUT_AT + held);
+        rest = rest.subarray(room - held);
+        absorb(room);
+        held = 0;
       }
+      bytes.set(rest, INPUT_AT + held);
+      held += rest.length;
     }
     // The padding of Keccak: a bit after the message, and the last bit of its last block.
     const end = held + RATE - (held % RATE);
     bytes.fill(0, INPUT_AT + held, INPUT_AT + end);
-    bytes.set([1], INPUT_AT + held);
+    bytes[INPUT_AT + held] = 1;
     bytes[INPUT_AT + end - 1] = (bytes[INPUT_AT + end - 1] ?? 0) | 0x80;
     absorb(end);
     return bytes.slice(STATE_AT, STATE_AT + DIGEST_BYTES);

@@ -48,13 +48,13 @@ export class OrderedIndex<V> {
   }
 
   /** Ascending; the table may be changed meanwhile only after the last step. */
-  *ascending(): Generator<string> {
-    for (let i = this.#head; i < this.#keys.length; i++) yield this.#keys[i] ?? "";
+  ascending(): Iterable<string> {
+    return new Walk(this.#keys, this.#head, this.#keys.length);
   }
 
   /** Descending; the table may be changed meanwhile only after the last step. */
-  *descending(): Generator<string> {
-    for (let i = this.#keys.length - 1; i >= this.#head; i--) yield this.#keys[i] ?? "";
+  descending(): Iterable<string> {
+    return new Walk(this.#keys, this.#keys.length - 1, this.#head - 1);
   }
 
   #insert(order: number, key: string): void {
@@ -100,5 +100,30 @@ export class OrderedIndex<V> {
   #isBelow(position: number, order: number, key: string): boolean {
     const its = this.#orders[position] ?? 0;
     return its < order || (its === order && (this.#keys[position] ?? "") < key);
+  }
+}
+
+/** Over a part of an array, either way. Most walks end after a step or two, and a generator costs more than those. */
+class Walk implements IterableIterator<string, undefined> {
+  readonly #keys: readonly string[];
+  readonly #end: number;
+  #next: number;
+
+  /** From `start` to just before `end`, which is above it or below. */
+  constructor(keys: readonly string[], start: number, end: number) {
+    this.#keys = keys;
+    this.#next = start;
+    this.#end = end;
+  }
+
+  [Symbol.iterator](): this {
+    return this;
+  }
+
+  next(): IteratorResult<string, undefined> {
+    const key = this.#next === this.#end ? undefined : this.#keys[this.#next];
+    if (key === undefined) return { done: true, value: undefined };
+    this.#next += this.#next < this.#end ? 1 : -1;
+    return { done: false, value: key };
   }
 }

@@ -2,6 +2,7 @@
 import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { build } from "vite";
+import { bundledLicences } from "./bundled-licences.ts";
 import { declarations } from "./declarations.ts";
 import { ENTRIES, PACKAGE } from "./entries.ts";
 
@@ -13,6 +14,7 @@ export async function buildPackage(outDir: string): Promise<void> {
     root: PACKAGE,
     configFile: false,
     logLevel: "warn",
+    plugins: [bundledLicences("LICENSES-OF-BUNDLED-PACKAGES.txt")],
     build: {
       outDir,
       emptyOutDir: true,

@@ -4,6 +4,8 @@ import { dirname, join, relative } from "node:path";
 import ts from "typescript";
 import { ENTRIES, PACKAGE } from "./entries.ts";
 
+/** Whoever has an older target than the contract is not told to change it. */
+const DISPOSABLE = '/// <reference lib="esnext.disposable" />\n';
 const RELATIVE_IMPORT = /((?:from|import) ")(\.[^"]+)\.ts(?=")/g;
 
 /** File names in `dist` and texts. Throws where a source cannot be declared without looking into others. */
@@ -40,5 +42,5 @@ function declare(source: string): string {
   });
   const [problem] = diagnostics;
   if (problem) throw new Error(`${source}: ${ts.flattenDiagnosticMessageText(problem.messageText, "\n")}`);
-  return outputText;
+  return outputText.includes("Symbol.asyncDispose") ? DISPOSABLE + outputText : outputText;
 }

@@ -105,11 +105,12 @@ describe("limits", () => {
       ["calls that wait for one prompt", words(provider.callsPerPrompt)],
       ["content topics in `connect`", words(provider.contentTopics)],
       [`refused prompts within ${time(origin.refusalWindowMs)}`, words(origin.refusals)],
-      ["handled events that `history` keeps for each channel", words(eventLog.events)],
+      ["events in the log of a channel", words(eventLog.events)],
+      ["bytes of messages in the log of a channel", words(eventLog.bytes)],
     ]);
-    expect(rows.at(-2)?.[2]).toBe(`\`LimitExceeded\` for ${time(origin.refusalBlockMs)}`);
+    expect(rows.at(-3)?.[2]).toBe(`\`LimitExceeded\` for ${time(origin.refusalBlockMs)}`);
     expect(readPage(SEND)).toContain(`${words(MAX_MESSAGE_BYTES)} bytes`);
-    expect(readPage(RECEIVE)).toContain(`the last ${words(eventLog.events)} handled events`);
+    expect(readPage(RECEIVE)).toContain(`room for ${words(eventLog.events)} events`);
   });
 
   test("of time are those of the code", () => {
@@ -117,6 +118,7 @@ describe("limits", () => {
     expect(rows.map(([, limit]) => limit)).toEqual([
       time(PAGE_LIMITS.unreachableMs),
       time(messaging.offlineMs),
+      time(LIMITS.intake.unattendedMs),
       time(sds.lostAfterMs),
       time(LIMITS.keptResultsMs),
     ]);

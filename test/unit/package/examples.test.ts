@@ -109,7 +109,7 @@ function typeCheck(files: Readonly<Record<string, string>>): readonly Problem[] 
     return join(site, name);
   });
   const program = ts.createProgram(names, {
-    lib: ["es2024", "dom", "dom.iterable", "dom.asynciterable", "esnext.disposable"].map((lib) => `lib.${lib}.d.ts`),
+    lib: ["es2022", "dom", "dom.iterable"].map((lib) => `lib.${lib}.d.ts`),
     types: [],
     target: ts.ScriptTarget.ES2024,
     module: ts.ModuleKind.ESNext,
@@ -148,6 +148,14 @@ describe("the package", () => {
     expect(imported.length).toBeGreaterThan(5);
     expect(imported.filter((name) => !/^\.{1,2}\/[\w./-]+\.js$/.test(name))).toEqual([]);
     expect(imported.filter((name) => builtinModules.includes(name))).toEqual([]);
+  });
+
+  test("has its licences, and those of what is bundled in the mock", () => {
+    const read = (file: string) => readFileSync(join(installed, "dist", file), "utf8");
+    for (const licence of ["LICENSE-MIT", "LICENSE-APACHE"]) {
+      expect(read(licence)).toBe(readFileSync(join(PACKAGE, "../..", licence), "utf8"));
+    }
+    expect(read("LICENSES-OF-BUNDLED-PACKAGES.txt")).toMatch(/^@noble\/ciphers\n\nThe MIT License/m);
   });
 
   test("gives the contract's error codes and types, and refuses what the contract does", async () => {

@@ -11,8 +11,10 @@ import { Stack } from "../../support/stack.ts";
 /** AES-GCM with a key that never leaves the site: `iv(12) ‖ ciphertext ‖ tag(16)`. */
 const CIPHER = `
   const key = crypto.subtle.importKey("raw", new Uint8Array(32).fill(7), "AES-GCM", false, ["encrypt", "decrypt"]);
+  window.encrypted = [];
   window.siteCipher = {
     async encrypt(content) {
+      window.encrypted.push(new TextDecoder().decode(content));
       const iv = crypto.getRandomValues(new Uint8Array(12));
       const sealed = await crypto.subtle.encrypt({ name: "AES-GCM", iv }, await key, content);
       return new Uint8Array(await new Blob([iv, sealed]).arrayBuffer());
@@ -26,6 +28,13 @@ const SITE = {
   "/": { html: `<!doctype html><title>A site that encrypts</title><script>${CIPHER}</script>` },
   "/without": { html: "<!doctype html><title>A site that forgot to</title>" },
 };
+declare global {
+  interface Window {
+    /** What the page was asked to encrypt. */
+    encrypted?: string[];
+  }
+}
+
 const RECEIVED = "reliable:message:received";
 const ATTACHED = { ok: true, value: null };
 const ROOM: SiteChannelParams = {
@@ -130,6 +139,28 @@ describe("a site that encrypts with its own keys", () => {
     await bob.waitFor(RECEIVED, { text: texts[2] ?? "" });
     for (const requestId of ids) await alice.waitFor("reliable:message:delivered", { requestId });
     expect(await textsOf(bob)).toEqual(texts);
+  });
+
+  test("of two pages of the site, the one that the person looked at last encrypts", async () => {
+    const second = new ChannelPage(await aliceProfile.open(server.origin), alice.params);
+    expect(await second.attach()).toEqual(ATTACHED);
+    const encrypted = (page: ChannelPage, text: string) =>
+      page.page.evaluate((text) => window.encrypted?.some((content) => content.includes(text)), text);
+    // Otherwise the driver has every page believe that it is looked at.
+    for (const { page } of [alice, second]) {
+      const session = await page.context().newCDPSession(page);
+      await session.send("Emulation.setFocusEmulationEnabled", { enabled: false });
+    }
+    for (const [front, back, text] of [
+      [second, alice, "Look at this"],
+      [alice, second, "And now at me"],
+    ] as const) {
+      await front.page.bringToFront();
+      await front.page.waitForFunction(() => document.hasFocus());
+      await front.waitFor("reliable:message:sent", { requestId: await take(front, text) });
+      expect([await encrypted(front, text), await encrypted(back, text)]).toEqual([true, false]);
+    }
+    await second.page.close();
   });
 
   test("after the death of the worker the open page goes on encrypting, and nothing comes twice", async () => {

@@ -254,19 +254,40 @@ describe("the documentation", () => {
     "%s is a page that works",
     async (_, example) => {
       const [, script = ""] = /<script type="module">(.*)<\/script>/s.exec(example.code) ?? [];
-      const list = new FakeElement();
-      const [form, input] = [new FakeElement(), { value: "" }];
-      const elements: Readonly<Record<string, unknown>> = { form, input, ul: list };
-      const querySelector = (name: string) => elements[name];
-      vi.stubGlobal("document", { querySelector, createElement: () => new FakeElement() });
-      await run(fileOf(example), script);
+      /** Loads the page. */
+      const load = async (): Promise<Readonly<Record<"button" | "form" | "input" | "ul", FakeElement>>> => {
+        const elements = {
+          button: new FakeElement(),
+          form: new FakeElement(),
+          input: new FakeElement(),
+          ul: new FakeElement(),
+        };
+        const querySelector = (name: keyof typeof elements) => elements[name];
+        vi.stubGlobal("document", { querySelector, createElement: () => new FakeElement() });
+        vi.stubGlobal("window", { reliableChannel: alice.reload() });
+        await run(`load-${alice.prompts}-${fileOf(example)}`, script);
+        await network.advance(1_000);
+        return elements;
+      };
+      const first = await load();
       alice.answer = "reject";
-      await form.submit();
+      await first.button.act();
+      expect(first.ul.text).toEqual([expect.stringContaining("did not allow")]);
       alice.answer = "allow";
-      input.value = "The kettle is on";
-      await form.submit();
+      await first.button.act();
+      expect([first.button.hidden, first.form.hidden]).toEqual([true, false]);
+      first.input.value = "The kettle is on";
+      await first.form.act();
       await network.advance(60_000);
-      expect(list.text).toEqual([expect.stringContaining("did not allow"), "You: The kettle is on ✓ ✓", "Lovely"]);
+      expect(first.ul.text.slice(1)).toEqual(["You: The kettle is on ✓ ✓", "Lovely"]);
+
+      const second = await load();
+      expect([second.button.hidden, second.ul.text]).toEqual([true, []]);
+      expect(alice.prompts).toBe(2);
+      alice.fail("send", contract.ErrorCode.LimitExceeded, { message: "Too much" });
+      second.input.value = "More?";
+      await second.form.act();
+      expect(second.ul.text).toEqual(["You: More? (Too much)"]);
     },
   );
 });
@@ -279,8 +300,10 @@ function named(examples: readonly Example[]): (readonly [string, Example])[] {
 /** As much of an element as the examples use. */
 class FakeElement {
   textContent = "";
+  value = "";
+  hidden = false;
   readonly #children: (FakeElement | string)[] = [];
-  #listener: (event: { preventDefault(): void }) => Promise<void> = async () => {};
+  #listener: (event: { preventDefault(): void }) => Promise<unknown> = async () => {};
 
   get text(): readonly string[] {
     return this.#children.map((child) =>
@@ -292,13 +315,14 @@ class FakeElement {
     this.#children.push(child);
   }
 
-  addEventListener(_: string, listener: (event: { preventDefault(): void }) => Promise<void>): void {
+  addEventListener(_: string, listener: (event: { preventDefault(): void }) => Promise<unknown>): void {
     this.#listener = listener;
   }
 
   reset(): void {}
 
-  submit(): Promise<void> {
-    return this.#listener({ preventDefault: () => {} });
+  /** Somebody clicks or submits it. */
+  async act(): Promise<void> {
+    await this.#listener({ preventDefault: () => {} });
   }
 }

@@ -265,6 +265,13 @@ const full: UiSnapshot = {
       undecryptable: 0,
       foreignLayout: 0,
     },
+    {
+      channel: { origin: BOARDS, channelId: "archive" },
+      label: "Archive",
+      undecryptable: 0,
+      foreignLayout: 0,
+      needsPage: true,
+    },
   ],
   requests,
   transfers: [

@@ -14,6 +14,7 @@ const FOLDER = "docs/developers";
 const ERRORS = `${FOLDER}/errors.md`;
 const SEND = `${FOLDER}/send.md`;
 const RECEIVE = `${FOLDER}/receive.md`;
+const ENCRYPTION = "docs/encryption.md";
 
 const words = (count: number): string => count.toLocaleString("en-US");
 const time = (ms: number): string => {
@@ -125,11 +126,24 @@ describe("limits", () => {
   });
 });
 
+test("the numbers of encryption are those of the code", () => {
+  const page = readPage(ENCRYPTION).replaceAll(/\s+/g, " ");
+  const { parked, keys } = LIMITS;
+  expect(keys.earlierKeys).toBe(8);
+  for (const said of [
+    `1 to ${words(PAGE_LIMITS.cipherOutputBytes)} bytes, or a promise of one, within ${LIMITS.provider.cipherMs / 1000} seconds`,
+    `${parked.bytes / 2 ** 20} MiB or ${words(parked.messages)} messages for each channel`,
+    "The eight keys before it",
+  ]) {
+    expect(page).toContain(said);
+  }
+});
+
 test("the pages name each other and files that are there", () => {
   const pages = ["README", "connect", "send", "receive", "errors", "limits", "testing"].map(
     (name) => `${FOLDER}/${name}.md`,
   );
-  for (const page of [...pages, "packages/reliable-channel/README.md"]) {
+  for (const page of [...pages, ENCRYPTION, "packages/reliable-channel/README.md"]) {
     const links = [...readPage(page).matchAll(/\]\((?!https:)([^)#]+)/g)].map(([, link = ""]) => link);
     const root = join(import.meta.dirname, "../../..");
     expect(

@@ -1,0 +1,151 @@
+/** A backup: saved as a file in one profile, and restored from it in another. */
+import { readFile } from "node:fs/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ChannelPage, type EncryptedChannelParams } from "../../support/channel-page.ts";
+import type { ChromiumProfile } from "../../support/chromium.ts";
+import { type PageServer, startPageServer } from "../../support/page-server.ts";
+import { allow, allowWithNewKey, Popup } from "../../support/popup.ts";
+import { screenshots, TEST_SCREENSHOTS } from "../../support/screenshots.ts";
+import { Stack } from "../../support/stack.ts";
+
+const ATTACHED = { ok: true, value: null };
+const CLUB: EncryptedChannelParams = { channelId: "book-club", contentTopic: "/test/1/backup/proto" };
+const PASSPHRASE = "a garden gate in spring";
+
+describe("a backup", () => {
+  let stack: Stack;
+  let server: PageServer;
+  let oldProfile: ChromiumProfile;
+  let newProfile: ChromiumProfile;
+  let before: ChannelPage;
+  let fingerprint: string;
+  let file: { readonly name: string; readonly text: string };
+  let hex: string;
+
+  beforeAll(async () => {
+    [server, stack] = await Promise.all([
+      startPageServer({ "/": { html: "<!doctype html><title>A site</title>" } }),
+      Stack.start(),
+    ]);
+    [oldProfile, newProfile] = await Promise.all([stack.profile(), stack.profile()]);
+    for (const profile of [oldProfile, newProfile]) {
+      await using popup = await Popup.open(profile);
+      await popup.welcome(null);
+    }
+    before = new ChannelPage(await oldProfile.open(server.origin), CLUB);
+    const attached = before.attach();
+    await allowWithNewKey(oldProfile, "Club key");
+    expect(await attached).toEqual(ATTACHED);
+  });
+
+  afterAll(async () => {
+    await stack?.close();
+    await server?.close();
+  });
+
+  test("is saved as a file that holds nothing in clear", async () => {
+    const sent = await before.send("The minutes of the first evening");
+    if (!sent.ok) throw new Error(sent.message);
+    await before.waitFor("reliable:message:sent", { requestId: sent.value });
+
+    await using popup = await Popup.open(oldProfile);
+    const { page } = popup;
+    await popup.openChannel("book-club");
+    await page.getByTestId("channel-rename-name").fill("Our book club");
+    await page.getByTestId("channel-rename-save").click();
+    await page.getByTestId("channel-rename-save").waitFor({ state: "hidden" });
+    await popup.openKey("Club key");
+    fingerprint = (await page.getByTestId("fingerprint-words").first().textContent()) ?? "";
+    hex = await popup.exportKey("hex");
+
+    await popup.tab("keys");
+    await page.getByTestId("backup").click();
+    await page.getByTestId("new-password").fill(PASSPHRASE);
+    await page.getByTestId("repeat-password").fill(`${PASSPHRASE}!`);
+    await page.getByTestId("backup-save").click();
+    await page.getByTestId("repeat-password-error").waitFor();
+    await page.getByTestId("repeat-password").fill(PASSPHRASE);
+    const downloading = page.waitForEvent("download");
+    await page.getByTestId("backup-save").click();
+    const download = await downloading;
+    file = { name: download.suggestedFilename(), text: await readFile(await download.path(), "utf8") };
+    expect(file.name).toMatch(/^reliable-channel-backup-\d{4}-\d\d-\d\d\.json$/);
+    const key = Buffer.from(hex, "hex");
+    for (const secret of [hex, key.toString("base64"), key.toString("base64url"), "book", "Club", PASSPHRASE]) {
+      expect(file.text).not.toContain(secret);
+    }
+    // Typed again for the next one.
+    await page.getByTestId("notice").waitFor();
+    expect(await page.getByTestId("new-password").inputValue()).toBe("");
+  });
+
+  /** Chooses the file as a person does, in the browser's own dialogue, and types the passphrase. */
+  async function restore(popup: Popup, text: string, passphrase: string): Promise<void> {
+    const { page } = popup;
+    const choosing = page.waitForEvent("filechooser");
+    await page.getByTestId("backup-file").click();
+    await (await choosing).setFiles({ name: file.name, mimeType: "application/json", buffer: Buffer.from(text) });
+    await page.getByTestId("restore-passphrase").fill(passphrase);
+    await page.getByTestId("backup-restore").click();
+  }
+
+  test("with a wrong passphrase, or changed, or none at all, says which, and restores nothing", async () => {
+    await using popup = await Popup.open(newProfile);
+    const { page } = popup;
+    await popup.tab("keys");
+    await page.getByTestId("backup").click();
+    const problem = page.getByTestId("restore-passphrase-error");
+    const changed = file.text.replace(
+      /"sealed": "(.)/,
+      (_, first: string) => `"sealed": "${first === "A" ? "B" : "A"}`,
+    );
+    expect(changed).not.toBe(file.text);
+    for (const [text, passphrase, words] of [
+      [file.text, "a garden gate in autumn", /passphrase is wrong/],
+      [changed, PASSPHRASE, /changed or damaged/],
+      [file.text.replace(/"salt": "[^"]*"/, '"salt": ""'), PASSPHRASE, /is missing in this backup/],
+      ["A letter to a friend", PASSPHRASE, /no backup/],
+    ] as const) {
+      await restore(popup, text, passphrase);
+      await problem.filter({ hasText: words }).waitFor();
+    }
+    await screenshots(page, TEST_SCREENSHOTS, "popup-backup-wrong");
+    await popup.tab("keys");
+    await page.getByTestId("keys-empty").waitFor();
+  });
+
+  test("brings keys, names and channels back, and adds nothing the second time", async () => {
+    await using popup = await Popup.open(newProfile);
+    const { page } = popup;
+    for (const words of [/1 key, 1 channel/, /here already/]) {
+      await popup.tab("keys");
+      await page.getByTestId("backup").click();
+      await restore(popup, file.text, PASSPHRASE);
+      await page.getByTestId("notice").filter({ hasText: words }).waitFor();
+      if (words.source.includes("1 key")) await screenshots(page, TEST_SCREENSHOTS, "popup-backup-restored");
+    }
+    await popup.openKey("Club key");
+    expect(await page.getByTestId("fingerprint-words").first().textContent()).toBe(fingerprint);
+    expect(await page.getByTestId("key-channels").textContent()).toContain("Our book club");
+    await popup.openChannel("book-club");
+    await page.getByRole("heading", { name: "Our book club" }).waitFor();
+  });
+
+  test("the site is asked for no key, gets a sender id of its own, and reads what was encrypted before", async () => {
+    const restored = new ChannelPage(await newProfile.open(server.origin), CLUB);
+    const attached = restored.attach();
+    const prompt = await newProfile.waitForPrompt();
+    expect(await prompt.getByTestId("key-choice").count()).toBe(0);
+    await allow(prompt);
+    expect(await attached).toEqual(ATTACHED);
+    await restored.waitFor("reliable:message:received", { text: "The minutes of the first evening" });
+
+    const senders = await Promise.all(
+      [oldProfile, newProfile].map(async (profile) => (await profile.snapshot()).channels[0]?.senderId),
+    );
+    expect(new Set(senders).size).toBe(2);
+    const sent = await restored.send("Read in a new browser");
+    if (!sent.ok) throw new Error(sent.message);
+    await before.waitFor("reliable:message:received", { text: "Read in a new browser" });
+  });
+});

@@ -1,0 +1,207 @@
+/** Invitations: shown as a QR code, read from a picture, and held back by a warning where the key is another site's. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { qrCode, qrPath } from "../../../src/keys/qr.ts";
+import { ChannelPage, type EncryptedChannelParams } from "../../support/channel-page.ts";
+import type { ChromiumProfile } from "../../support/chromium.ts";
+import { type PageServer, startPageServer } from "../../support/page-server.ts";
+import { allow, Popup, pasteInto } from "../../support/popup.ts";
+import { screenshots, TEST_SCREENSHOTS } from "../../support/screenshots.ts";
+import { Stack } from "../../support/stack.ts";
+
+const SITE = { "/": { html: "<!doctype html><title>A site</title>" } };
+const ATTACHED = { ok: true, value: null };
+const CLUB: EncryptedChannelParams = { channelId: "chess-club", contentTopic: "/test/1/chess/proto" };
+const ICON = join(import.meta.dirname, "../../../public/icon/128.png");
+
+describe("an invitation", () => {
+  let stack: Stack;
+  let server: PageServer;
+  /** Other sites, for which the key was not made. */
+  let second: PageServer;
+  let third: PageServer;
+  let aliceProfile: ChromiumProfile;
+  let bobProfile: ChromiumProfile;
+  let alice: ChannelPage;
+  let picture: Buffer;
+  let code: string;
+
+  beforeAll(async () => {
+    [server, second, third, stack] = await Promise.all([
+      startPageServer(SITE),
+      startPageServer(SITE),
+      startPageServer(SITE),
+      Stack.start(),
+    ]);
+    [aliceProfile, bobProfile] = await Promise.all([stack.profile(), stack.profile()]);
+    for (const profile of [aliceProfile, bobProfile]) {
+      await using popup = await Popup.open(profile);
+      await popup.welcome(null);
+    }
+  });
+
+  afterAll(async () => {
+    await stack?.close();
+    await Promise.all([server?.close(), second?.close(), third?.close()]);
+  });
+
+  const origins = async (profile: ChromiumProfile): Promise<readonly string[]> =>
+    (await profile.snapshot()).channels.map(({ origin }) => origin);
+
+  async function openForm(popup: Popup): Promise<void> {
+    await popup.tab("channels");
+    await popup.page.getByTestId("channel-accept").click();
+    await popup.page.getByTestId("invitation-form").waitFor();
+  }
+
+  test("is made for a channel that Alice created before any site asked, and shown as a QR code and as text", async () => {
+    await using popup = await Popup.open(aliceProfile);
+    const { page } = popup;
+    await popup.tab("channels");
+    await page.getByTestId("channel-create").click();
+    await page.getByTestId("channel-form-save").click();
+    await page.getByTestId("channel-form-site-error").waitFor();
+    await page.getByTestId("channel-form-site").fill(server.origin);
+    await page.getByTestId("channel-form-channelId").fill(CLUB.channelId);
+    await page.getByTestId("channel-form-contentTopic").fill(CLUB.contentTopic);
+    await page.getByTestId("key-choice-name").fill("Chess key");
+    await page.getByTestId("channel-form-save").click();
+    await page.getByTestId("channel-view").waitFor();
+    await page.getByTestId("channel-share").click();
+    expect(await page.getByTestId("qr").count()).toBe(0);
+    await page.getByTestId("share-show").click();
+    code = await page.getByTestId("share-text").inputValue();
+    expect(code).toMatch(/^RCI1-[A-Z0-9]+$/);
+    picture = await page.getByTestId("qr").screenshot();
+    const downloading = page.waitForEvent("download");
+    await page.getByTestId("share-download").click();
+    expect((await downloading).suggestedFilename()).toBe("invitation-chess-club.png");
+
+    alice = new ChannelPage(await aliceProfile.open(server.origin), { ...CLUB, senderId: "alice" });
+    const attached = alice.attach();
+    const prompt = await aliceProfile.waitForPrompt();
+    expect(await prompt.getByTestId("key-choice").count()).toBe(0);
+    await allow(prompt);
+    expect(await attached).toEqual(ATTACHED);
+  });
+
+  /** A picture of a code that says `text`. */
+  async function drawn(page: Page, text: string): Promise<Buffer> {
+    const qr = qrCode(text);
+    if (!qr.ok) throw new Error(qr.error);
+    const { size } = qr.value;
+    await page.setContent(
+      `<svg width="${4 * size}" height="${4 * size}" viewBox="0 0 ${size} ${size}" style="background:#fff"><path d="${qrPath(qr.value)}"/></svg>`,
+    );
+    return page.locator("svg").screenshot();
+  }
+
+  test("is not found in a picture without a code, nor in a file that is no picture, and a broken one says so", async () => {
+    const desk = await bobProfile.context.newPage();
+    const last = code.at(-20) === "A" ? "B" : "A";
+    const files: readonly (readonly [string, Buffer, RegExp])[] = [
+      ["icon.png", await readFile(ICON), /No QR code/],
+      ["letter.png", Buffer.from("Dear Bob"), /no image/],
+      ["other.png", await drawn(desk, "https://example.com"), /something other than an invitation/],
+      ["broken.png", await drawn(desk, `${code.slice(0, -20)}${last}${code.slice(-19)}`), /typo/],
+    ];
+    await desk.close();
+    await using popup = await Popup.open(bobProfile);
+    const { page } = popup;
+    await openForm(popup);
+    for (const [name, buffer, words] of files) {
+      const choosing = page.waitForEvent("filechooser");
+      await page.getByTestId("invitation-image-choose").click();
+      await (await choosing).setFiles({ name, mimeType: "image/png", buffer });
+      await page.getByTestId("qr-problem").filter({ hasText: words }).waitFor();
+      expect(await page.getByTestId("invitation-accept").isEnabled()).toBe(false);
+    }
+    await screenshots(page, TEST_SCREENSHOTS, "popup-qr-problem");
+  });
+
+  test("is read from the picture: the channel is ready before the site asks, and the key is the same", async () => {
+    await using popup = await Popup.open(bobProfile);
+    const { page } = popup;
+    await openForm(popup);
+    const choosing = page.waitForEvent("filechooser");
+    await page.getByTestId("invitation-image-choose").click();
+    await (await choosing).setFiles({ name: "code.png", mimeType: "image/png", buffer: picture });
+    await page.locator('[data-testid="key-text-found"][data-kind="invitation"]').waitFor();
+    expect(await page.getByTestId("invitation-text").inputValue()).toBe(code);
+    await page.getByTestId("invitation-site").fill(`${server.origin}/some/page`);
+    await page.getByTestId("invitation-accept").click();
+    await page.getByTestId("channel-view").waitFor();
+    expect(await origins(bobProfile)).toEqual([server.origin]);
+
+    await using theirs = await Popup.open(aliceProfile);
+    const words = await Promise.all(
+      [popup, theirs].map(async (each) => {
+        await each.openChannel(CLUB.channelId);
+        return each.page.getByTestId("fingerprint-words").textContent();
+      }),
+    );
+    expect(words[0]).toBe(words[1]);
+
+    const bob = new ChannelPage(await bobProfile.open(server.origin), { ...CLUB, senderId: "bob" });
+    const attached = bob.attach();
+    const prompt = await bobProfile.waitForPrompt();
+    expect(await prompt.getByTestId("key-choice").count()).toBe(0);
+    await allow(prompt);
+    expect(await attached).toEqual(ATTACHED);
+    const sent = await alice.send("Pawn to e4");
+    if (!sent.ok) throw new Error(sent.message);
+    await bob.waitFor("reliable:message:received", { text: "Pawn to e4" });
+  });
+
+  test("for another site is held back by a warning: refused it stores nothing, agreed to it works", async () => {
+    await using popup = await Popup.open(bobProfile);
+    const { page } = popup;
+    const keySites = async (): Promise<readonly string[] | undefined> => (await bobProfile.snapshot()).keys[0]?.origins;
+    await openForm(popup);
+    await page.getByTestId("invitation-text").fill(code);
+    await page.locator('[data-testid="key-text-found"][data-kind="invitation"]').waitFor();
+    await page.getByTestId("invitation-site").fill(second.origin);
+    await page.getByTestId("invitation-accept").click();
+    await page.getByTestId("new-site-warning").waitFor();
+    expect(await page.getByTestId("new-site-origin").textContent()).toContain(new URL(second.origin).host);
+    await screenshots(page, TEST_SCREENSHOTS, "popup-new-site");
+    await page.getByTestId("new-site-back").click();
+    // What was typed is still there.
+    expect(await page.getByTestId("invitation-text").inputValue()).toBe(code);
+    expect(await origins(bobProfile)).toEqual([server.origin]);
+    expect(await keySites()).toEqual([server.origin]);
+
+    await page.getByTestId("invitation-accept").click();
+    await page.getByTestId("new-site-allow").click();
+    await page.getByTestId("channel-view").waitFor();
+    expect(await keySites()).toEqual([server.origin, second.origin]);
+    const bob = new ChannelPage(await bobProfile.open(second.origin), { ...CLUB, senderId: "bob elsewhere" });
+    const attached = bob.attach();
+    await bobProfile.answerPrompt("always");
+    expect(await attached).toEqual(ATTACHED);
+    const sent = await bob.send("Pawn to e5");
+    if (!sent.ok) throw new Error(sent.message);
+    await alice.waitFor("reliable:message:received", { text: "Pawn to e5" });
+  });
+
+  test("may be pasted into the prompt of the site, with the same warning", async () => {
+    const bob = new ChannelPage(await bobProfile.open(third.origin), { ...CLUB, senderId: "bob" });
+    const attached = bob.attach();
+    const prompt = await bobProfile.waitForPrompt();
+    await pasteInto(prompt, code);
+    await prompt.getByTestId("prompt-accept-invitation").click();
+    await prompt.getByTestId("new-site-back").click();
+    expect(await origins(bobProfile)).not.toContain(third.origin);
+    await pasteInto(prompt, code);
+    await prompt.getByTestId("prompt-accept-invitation").click();
+    await prompt.getByTestId("new-site-allow").click();
+    await allow(prompt);
+    expect(await attached).toEqual(ATTACHED);
+    expect((await bobProfile.snapshot()).channels.map(({ origin, status }) => [origin, status.state])).toContainEqual([
+      third.origin,
+      "open",
+    ]);
+  });
+});

@@ -253,11 +253,17 @@ export class ChromiumProfile implements AsyncDisposable {
     });
   }
 
-  /** The approval window, once it is open and takes an answer: its buttons wait a moment, against clicks by accident. */
-  async waitForPrompt(): Promise<Page> {
+  /** The approval window, once it is open, whatever it shows. */
+  async findPrompt(): Promise<Page> {
     const page = await this.#findPage(`chrome-extension://${this.extensionId}/prompt.html`);
     // Without a screen every page has the size of a site: give this one its own back.
     if (!this.#windowed) await page.setViewportSize(PROMPT_SIZE);
+    return page;
+  }
+
+  /** The approval window, once it is open and takes an answer: its buttons wait a moment, against clicks by accident. */
+  async waitForPrompt(): Promise<Page> {
+    const page = await this.findPrompt();
     await page.getByTestId(PROMPT_BUTTONS.always).and(page.locator(":enabled")).waitFor({ timeout: APPEAR_MS });
     return page;
   }

@@ -8,9 +8,10 @@ import { systemClock } from "../src/common/clock.ts";
 import { LIMITS } from "../src/limits.ts";
 import { NETWORK_SETTING } from "../src/messaging/network-config.ts";
 import { browserSession } from "../src/provider/browser-session.ts";
+import { CLIPBOARD_CLEARED } from "../src/provider/clear-clipboard.ts";
 import { createPromptWindow } from "../src/provider/prompt-window.ts";
 import { HeldPort } from "../src/provider/runtime-port.ts";
-import { CLIPBOARD_ALARM } from "../src/ui/clipboard-deadline.ts";
+import { CLIPBOARD_ALARM, clipboardDeadline } from "../src/ui/clipboard-deadline.ts";
 
 /** Wakes the worker when the vault is due to be locked. */
 const LOCK_ALARM = "lock";
@@ -56,6 +57,9 @@ export default defineBackground(() => {
 
   browser.alarms.onAlarm.addListener(({ name }) => {
     if (name === CLIPBOARD_ALARM) void clearClipboardWhenDue(browser, systemClock);
+  });
+  browser.runtime.onMessage.addListener((message: unknown) => {
+    if (message === CLIPBOARD_CLEARED) void clipboardDeadline(browser).clear();
   });
   // While a node is unreachable nothing else would wake a worker that was suspended.
   void browser.alarms.create("wake", { periodInMinutes: LIMITS.background.wakeMs / 60_000 });

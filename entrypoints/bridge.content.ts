@@ -14,7 +14,7 @@ export default defineContentScript({
     if (!isSecureContext || window !== window.top || window.origin === "null") return;
     const runtime = () => (typeof chrome === "undefined" ? undefined : chrome.runtime);
     const own = runtime();
-    if (own) clearClipboardOnRequest(own, (text) => navigator.clipboard.writeText(text));
+    if (own) clearClipboardOnRequest(own, (text) => navigator.clipboard.writeText(text), window);
     offerPort((port) => {
       const { invalidated } = bridge(port, runtime);
       ctx.onInvalidated(invalidated);

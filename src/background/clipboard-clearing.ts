@@ -3,7 +3,8 @@
  *
  * Browsers let only what is in front write to the clipboard, unless the extension may change whatever people copy, and
  * says so when it is installed. So the page in front is asked, by way of our content script. Where none is in front, as
- * while another application is, it is tried again for a while; after that the clipboard belongs to something else.
+ * while another application is, or where nobody has touched it for a while, it is asked again; after some minutes the
+ * clipboard belongs to something else.
  */
 import type { Clock } from "../common/clock.ts";
 import { LIMITS } from "../limits.ts";

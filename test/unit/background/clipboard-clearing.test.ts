@@ -16,6 +16,8 @@ describe("a copied secret whose window is gone", () => {
   let alarm: number | undefined;
   let session: FakeSession;
   let browser: ClearingBrowser;
+  let view: EventTarget;
+  let told: unknown[];
 
   beforeEach(async () => {
     now = 1_000_000;
@@ -24,6 +26,8 @@ describe("a copied secret whose window is gone", () => {
     tab = { id: 7 };
     alarm = undefined;
     session = new FakeSession();
+    view = new EventTarget();
+    told = [];
     let listener: Listener | undefined;
     const runtime: ClearingRuntime = {
       onMessage: {
@@ -31,11 +35,18 @@ describe("a copied secret whose window is gone", () => {
           listener = added;
         },
       },
+      sendMessage: async (message) => {
+        told.push(message);
+      },
     };
-    clearClipboardOnRequest(runtime, async (text) => {
-      if (!inFront) throw new Error("Document is not focused.");
-      content = text;
-    });
+    clearClipboardOnRequest(
+      runtime,
+      async (text) => {
+        if (!inFront) throw new Error("Document is not focused.");
+        content = text;
+      },
+      view,
+    );
     browser = {
       storage: { session },
       alarms: {
@@ -90,6 +101,41 @@ describe("a copied secret whose window is gone", () => {
       expect([content, alarm, session.items.size]).toEqual(["secret", undefined, 0]);
     },
   );
+
+  /** What the person does in the page, or what the page pretends that they do. */
+  async function happens(name: string, isTrusted = true): Promise<void> {
+    const event = new Event(name);
+    Object.defineProperty(event, "isTrusted", { value: isTrusted });
+    view.dispatchEvent(event);
+    await new Promise(setImmediate);
+  }
+
+  test("is taken out at the person's next click in the page, where the page may not before", async () => {
+    inFront = false;
+    await due(clipboardMs);
+    inFront = true;
+    await happens("pointerdown", false);
+    expect(content).toBe("secret");
+    await happens("pointerdown");
+    expect([content, told]).toEqual(["", [CLIPBOARD_CLEARED]]);
+    content = "something of the person's";
+    await happens("pointerdown");
+    expect(content).toBe("something of the person's");
+  });
+
+  test.each([
+    ["copy", [CLIPBOARD_CLEARED]],
+    ["cut", [CLIPBOARD_CLEARED]],
+    ["blur", []],
+  ])("is left alone after a %s: what is there now may be something else", async (event, news) => {
+    inFront = false;
+    await due(clipboardMs);
+    inFront = true;
+    content = "something of the person's";
+    await happens(event);
+    await happens("pointerdown");
+    expect([content, told]).toEqual(["something of the person's", news]);
+  });
 
   test("is nothing to an alarm of which nobody knows why", async () => {
     session.items.clear();

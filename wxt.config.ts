@@ -5,6 +5,12 @@ const UNUSED_PARTS_OF_SDK = /\/node_modules\/(lodash|@waku\/sds)\//;
 export default defineConfig({
   modules: ["@wxt-dev/module-svelte", "@wxt-dev/webextension-polyfill"],
   imports: false,
+  hooks: {
+    "config:resolved": ({ config }) => {
+      // Off, it still imports for what it takes to be a use of its names, such as a parameter called `storage`.
+      Object.assign(config.imports, { autoImport: false });
+    },
+  },
   vite: () => ({
     build: {
       rollupOptions: {

@@ -1,7 +1,11 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { type ClearingBrowser, clearClipboardWhenDue } from "../../../src/background/clipboard-clearing.ts";
 import { LIMITS } from "../../../src/limits.ts";
-import { type ClearingRuntime, clearClipboardOnRequest } from "../../../src/provider/clear-clipboard.ts";
+import {
+  CLIPBOARD_CLEARED,
+  type ClearingRuntime,
+  clearClipboardOnRequest,
+} from "../../../src/provider/clear-clipboard.ts";
 import { CLIPBOARD_ALARM, clipboardDeadline } from "../../../src/ui/clipboard-deadline.ts";
 import { FakeSession } from "../keys/vault-world.ts";
 

@@ -15,6 +15,7 @@ const STEP_MS = 10;
 const KEY_BYTES = 32;
 /** Of the lightpush protocol: the message itself is refused. */
 const REFUSED = 420;
+const RELAYED = { status: 200, statusText: "", relayPeerCount: 1 };
 
 export function createMockNetwork(options: MockNetworkOptions = {}): MockNetwork {
   provideHexadecimal();
@@ -112,5 +113,3 @@ class Network implements MockNetwork {
     });
   }
 }
-
-const RELAYED = { status: 200, statusText: "", relayPeerCount: 1 };

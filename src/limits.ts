@@ -100,8 +100,11 @@ export const LIMITS = {
     members: 1_000,
     /** Milliseconds by which a timer may be late before the time in between counts as slept through. */
     timerSlackMs: 30 * SECOND,
-    /** Bytes of identifiers: participants, channels, messages. */
+    /** Bytes of identifiers: participants, channels, messages; and of retrieval hints, of which a message hash has 32. */
     identifierBytes: 256,
+    hintBytes: 64,
+    /** Positions per id in a filter of others: as many would mean an error rate of 2⁻⁶⁴. */
+    filterHashes: 64,
   },
   /** The search in stores for messages that others depend on. */
   search: {
@@ -151,6 +154,8 @@ export const LIMITS = {
     filterPingMs: 20 * SECOND,
     /** Content topics in one filter request. */
     filterTopics: 100,
+    /** Filter push streams open at once: a node uses one per connection, and reconnects may leave a few behind. */
+    pushStreams: 100,
     /** Milliseconds for which a message hash is remembered for deduplication. */
     dedupeMs: 10 * MINUTE,
     /** Catch-up: overlap with what was seen, widest window, look-back of a new topic, and time between retries. */
@@ -232,8 +237,9 @@ export const LIMITS = {
     callsPerPrompt: 32,
     /** Bytes of an identifier, topic or key that a page passes. */
     textBytes: 256,
-    /** Content topics in one grant. */
+    /** Content topics in one grant, and scopes that a request for one names: there are three. */
     contentTopics: 64,
+    scopes: 8,
     /** Events, and their bytes, pushed to a page and not yet acknowledged by it. */
     windowEvents: 64,
     windowBytes: 8 * MIB,
@@ -364,8 +370,9 @@ export const LIMITS = {
   },
   /** Milliseconds for which stored call results, idempotency keys and final requests are kept. */
   keptResultsMs: 7 * DAY,
-  /** Milliseconds between looks for what is older than that. */
+  /** Milliseconds between looks for what is older than that, and stored results looked at in one step. */
   forgetEveryMs: 1 * HOUR,
+  forgetRows: 256,
 } as const;
 
 /** The bounds of the script that runs in pages, apart from the others so that it carries these alone. */

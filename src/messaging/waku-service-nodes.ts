@@ -47,8 +47,6 @@ const FILTER_PUSH = "/vac/waku/filter-push/2.0.0-beta1";
 const METADATA = "/vac/waku/metadata/1.0.0";
 const PEER_EXCHANGE = "/vac/waku/peer-exchange/2.0.0-alpha1";
 const SERVICES = ["lightpush", "filter", "store"] as const satisfies readonly Service[];
-/** Filter push streams open at once: a node uses one per connection, and reconnects may leave a few behind. */
-const PUSH_STREAMS = 100;
 
 type Connection = ReturnType<Libp2p["getConnections"]>[number];
 type PeerId = Connection["remotePeer"];
@@ -127,7 +125,7 @@ export class WakuServiceNodes implements ServiceNodes {
     await libp2p.handle(
       FILTER_PUSH,
       ({ stream, connection }) => void this.#readPushes(stream.source, connection.remotePeer.toString()),
-      { maxInboundStreams: PUSH_STREAMS },
+      { maxInboundStreams: LIMITS.messaging.pushStreams },
     );
     await node.start();
     // Stopped while it was starting.

@@ -19,8 +19,6 @@ const TABLE = "callResults";
 const DAY_MS = 86_400_000;
 /** Follows the call's own id, which a page cannot choose so: it is a UUID. */
 const CHOSEN_KEY = " key";
-/** Rows looked at in one step of a sweep. */
-const SWEEP_PAGE = 256;
 
 const codes = new Set<number>(Object.values(ErrorCode));
 
@@ -102,14 +100,14 @@ export class CallResults {
     this.#swept = today(this.#clock);
     const oldest = dayName(today(this.#clock) - keptDays());
     for (;;) {
-      const rows = await this.#storage.scan(TABLE, [], { limit: SWEEP_PAGE });
+      const rows = await this.#storage.scan(TABLE, [], { limit: LIMITS.forgetRows });
       const old = rows.flatMap(({ key: [name] }) => (typeof name === "string" && name < oldest ? [name] : []));
       if (old.length > 0) {
         await this.#transactor.run(() => {
           for (const name of old) this.#table.delete(name);
         });
       }
-      if (old.length < SWEEP_PAGE) return;
+      if (old.length < LIMITS.forgetRows) return;
     }
   }
 }

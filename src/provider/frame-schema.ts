@@ -7,7 +7,7 @@ import type { Bytes } from "../common/bytes.ts";
 import { LIMITS, PAGE_LIMITS } from "../limits.ts";
 import type { PageFrame } from "./frames.ts";
 
-const { textBytes, contentTopics } = LIMITS.provider;
+const { textBytes, contentTopics, scopes } = LIMITS.provider;
 const { cipherOutputBytes, cipherReasonChars } = PAGE_LIMITS;
 
 const text = v.pipe(
@@ -60,7 +60,7 @@ const PARAMS = {
           "must be a list",
         ),
         v.nonEmpty("must not be empty"),
-        v.maxLength(8, "is too long"),
+        v.maxLength(scopes, "is too long"),
       ),
     ),
     contentTopics: v.optional(

@@ -5,6 +5,7 @@
  * `i & 7`; where they are big-endian, the bytes of each word of eight stand the other way round.
  */
 import type { Bytes } from "../common/bytes.ts";
+import { LIMITS } from "../limits.ts";
 
 /** The absolute values of an identifier's hash and of the hash of the identifier followed by " b", as 32-bit limbs. */
 export interface HashPair {
@@ -27,8 +28,6 @@ export interface FilterShape {
   readonly bigEndianWords?: true;
 }
 
-/** Beyond this a number of hashes is nonsense: 64 positions would mean an error rate of 2⁻⁶⁴. */
-const MAX_HASHES = 64;
 /** The least trustworthy answer that still says something. */
 const SENSELESS_DOUBT = 0.5;
 
@@ -64,7 +63,7 @@ export class BloomFilter {
   static of(shape: FilterShape, bytes: Uint8Array): BloomFilter | undefined {
     const { hashes, bits } = shape;
     const sensible = Number.isSafeInteger(bits) && bits > 0 && bits <= bytes.length * 8;
-    if (!sensible || !Number.isSafeInteger(hashes) || hashes < 1 || hashes > MAX_HASHES) return undefined;
+    if (!sensible || !Number.isSafeInteger(hashes) || hashes < 1 || hashes > LIMITS.sds.filterHashes) return undefined;
     return new BloomFilter(shape, bytes);
   }
 

@@ -6,9 +6,6 @@ import type { Missing, OutcomeDraft } from "./outcome.ts";
 import type { RepairRequests } from "./repair-requests.ts";
 import type { SdsState } from "./state.ts";
 
-/** Bytes of a retrieval hint that are looked at; a message hash has 32. */
-const HINT_BYTES = 64;
-
 /** What messages depend on, LIP-109: which of it is not met, and what of that is looked for. */
 export class Dependencies {
   readonly #state: SdsState;
@@ -69,7 +66,7 @@ export class Dependencies {
     const { incoming, clock, limits } = this.#state;
     const { messageId, retrievalHint, senderId } = entry;
     const known = incoming.missing(messageId);
-    const hint = retrievalHint && retrievalHint.length <= HINT_BYTES ? toHex(retrievalHint) : undefined;
+    const hint = retrievalHint && retrievalHint.length <= limits.hintBytes ? toHex(retrievalHint) : undefined;
     const sender = senderId !== undefined && isIdentifier(senderId, limits.identifierBytes) ? senderId : undefined;
     // LIP-109, SDS-R: a request names the original sender, so that is what it takes.
     const requestable = sender !== undefined && known?.senderId === undefined;

@@ -4,9 +4,9 @@ import { HISTORIES } from "./history.ts";
 import { atLeast, type Row } from "./row.ts";
 import { PEER } from "./waku-sds.ts";
 
-/** Messages of a round: of ours so many that a round takes about as long as the peer's without any history. */
-const OUR_TIMES = 200;
-const PEER_TIMES: Readonly<Record<number, number>> = { 0: 20, 1000: 10, 10000: 4, 100000: 2 };
+/** Messages of a round: few enough that neither allocates so much that the system has to find memory for it meanwhile. */
+const OUR_TIMES = 50;
+const PEER_TIMES: Readonly<Record<number, number>> = { 0: 50, 1000: 10, 10000: 4, 100000: 2 };
 const GOALS: Readonly<Record<number, number>> = { 0: 5, 1000: 5, 10000: 5, 100000: 300 };
 /** How much more the longest history may cost than the one of 1,000 messages. */
 const FLATNESS = 1.2;

@@ -1,8 +1,8 @@
 /** Many messages of 100 bytes at once, until the sender is told that each is sent. */
 import { utf8 } from "../../src/common/bytes.ts";
+import { startSdkNode } from "../../test/support/sdk-node.ts";
 import { CONTENT_TOPIC, type Member, Members } from "../members.ts";
 import { atLeast, type Row } from "../row.ts";
-import { startSdkNode } from "../sdk-node.ts";
 
 const MESSAGES = 1_000;
 /** Requests that a page has open at once: below what an origin may have. */

@@ -1,7 +1,6 @@
 /** A channel of profile `waku-sdk` and the `ReliableChannel` of an unmodified `@waku/sdk`, on the local network. */
-import { bootstrap } from "@libp2p/bootstrap";
 import type { IDecodedMessage, IWaku } from "@waku/interfaces";
-import { createLightNode, Protocols, ReliableChannel as SdkChannel } from "@waku/sdk";
+import { ReliableChannel as SdkChannel } from "@waku/sdk";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type LocalNetwork, startLocalNetwork } from "../../../dev/network/local-network.ts";
 import { MemoryStorage } from "../../../packages/reliable-channel/mock/memory-storage.ts";
@@ -12,6 +11,7 @@ import { systemClock } from "../../../src/common/clock.ts";
 import { Journal } from "../../../src/common/table.ts";
 import { Transactor } from "../../../src/common/transactor.ts";
 import { createWakuMessaging } from "../../../src/messaging/waku-messaging.ts";
+import { startSdkNode } from "../../support/sdk-node.ts";
 
 const TOPIC = "/interop/1/room/proto";
 const KEY = { origin: "https://site.example", channelId: "room" };
@@ -110,22 +110,7 @@ function sdkEvents<T>(name: "message-received" | "message-acknowledged", count: 
 }
 
 async function startSdk(): Promise<void> {
-  const { clusterId, shards, multiaddrs } = network;
-  const node = await createLightNode({
-    networkConfig: { clusterId, numShardsInCluster: shards },
-    defaultBootstrap: false,
-    discovery: { dns: false, peerExchange: false, peerCache: false },
-    connectionManager: { dialCooldown: 1, failedDialCooldown: 2 },
-    libp2p: {
-      filterMultiaddrs: false,
-      hideWebSocketInfo: true,
-      peerDiscovery: [bootstrap({ list: [...multiaddrs], timeout: 0 })],
-    },
-  });
-  await node.start();
-  await node.waitForPeers([Protocols.LightPush, Protocols.Filter, Protocols.Store]);
-  // A light node is what the SDK's channel takes, but its types leave out that optional parts may be undefined.
-  sdkNode = node as unknown as IWaku;
+  sdkNode = await startSdkNode(network);
   const [encoder, decoder] = [
     sdkNode.createEncoder({ contentTopic: TOPIC }),
     sdkNode.createDecoder({ contentTopic: TOPIC }),

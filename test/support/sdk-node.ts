@@ -1,8 +1,8 @@
-/** Bare `@waku/sdk` on the local network, in this process: the peer of the benchmarks that need a network. */
+/** Bare `@waku/sdk` on the local network, in this process. */
 import { bootstrap } from "@libp2p/bootstrap";
 import type { IWaku } from "@waku/interfaces";
 import { createLightNode, Protocols } from "@waku/sdk";
-import type { LocalNetwork } from "../dev/network/local-network.ts";
+import type { LocalNetwork } from "../../dev/network/local-network.ts";
 
 /** Started and connected to what a light node needs. */
 export async function startSdkNode({ clusterId, shards, multiaddrs }: LocalNetwork): Promise<IWaku> {

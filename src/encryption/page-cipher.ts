@@ -16,8 +16,8 @@ export type PageCall =
   /** There was no page, or it went before it answered. It is not asked again. */
   | { readonly outcome: "away" };
 
-/** The functions of the pages of one channel. */
-export interface PageFunctions {
+/** The pages that have functions for one channel. */
+export interface ChannelPages {
   /** Why none can be called for now, in words; `undefined` while one can. */
   unavailable(): string | undefined;
   /** Calls the function of the page that was looked at last, once. */
@@ -25,9 +25,9 @@ export interface PageFunctions {
 }
 
 export class PageCipher implements Cipher {
-  readonly #pages: PageFunctions;
+  readonly #pages: ChannelPages;
 
-  constructor(pages: PageFunctions) {
+  constructor(pages: ChannelPages) {
     this.#pages = pages;
   }
 

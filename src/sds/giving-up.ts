@@ -1,4 +1,5 @@
 import type { CausalDelivery } from "./causal-delivery.ts";
+import type { Namer } from "./incoming-buffer.ts";
 import type { OutcomeDraft } from "./outcome.ts";
 import type { SdsState } from "./state.ts";
 
@@ -61,9 +62,12 @@ export class GivingUp {
     const row = incoming.missing(messageId);
     if (row === undefined || row.mayPredateUs) return;
     const { senderId, before } = row;
+    const namers = incoming.namersOf(messageId);
     const sender = senderId === undefined ? {} : { senderId };
-    const since = this.#sinceOf(messageId, senderId);
-    const followers = incoming.followersOf(messageId, senderId);
+    const since = senderId === undefined ? 0 : Math.max(0, ...namers.map((namer) => this.#sinceOf(senderId, namer)));
+    const followers = namers
+      .filter((namer) => senderId === undefined || namer.row.senderId === senderId)
+      .map((namer) => ({ messageId: namer.messageId, distance: namer.row.history.length - namer.place }));
     outcome.lost.push({ messageId, ...sender, reason, before, since, followers });
   }
 
@@ -87,19 +91,27 @@ export class GivingUp {
   }
 
   /**
-   * Lamport time up to which messages of its sender are known to precede a missing one: they stand before it in a causal
-   * history. Of one that is missing too, that it is older than what names it is all that is known.
+   * Lamport time up to which messages of its sender precede a missing one, as far as one that names it tells: those that
+   * stand before it in that history. And a message of the same sender names the one right before it, so if that is the
+   * missing one, every other that is here and older precedes it.
    */
-  #sinceOf(messageId: string, senderId: string | undefined): number {
-    const { incoming, log, seen } = this.#state;
-    let since = 0;
-    if (senderId === undefined) return since;
-    for (const id of incoming.namedBefore(messageId)) {
-      const here = incoming.get(id) ?? log.get(id);
-      const missing = incoming.missing(id) ?? seen.lost(id);
-      if (here?.senderId === senderId) since = Math.max(since, here.lamport);
-      else if (missing?.senderId === senderId) since = Math.max(since, missing.before);
+  #sinceOf(senderId: string, { row, place }: Namer): number {
+    const { incoming, log } = this.#state;
+    const [before, after] = [row.history.slice(0, place), row.history.slice(place + 1)];
+    const times = before.flatMap((id) => this.#timeOf(id, senderId) ?? []);
+    const isRightBefore = row.senderId === senderId && after.every((id) => this.#timeOf(id, senderId) === undefined);
+    if (isRightBefore) {
+      times.push(incoming.newestBefore(senderId, row.lamport) ?? 0, log.newestBefore(senderId, row.lamport) ?? 0);
     }
-    return since;
+    return Math.max(0, ...times);
+  }
+
+  /** Lamport time of a message of this sender; of one that is missing, that of the earliest message that names it. */
+  #timeOf(messageId: string, senderId: string): number | undefined {
+    const { incoming, log, seen } = this.#state;
+    const here = incoming.get(messageId) ?? log.get(messageId);
+    const missing = incoming.missing(messageId) ?? seen.lost(messageId);
+    if (here?.senderId === senderId) return here.lamport;
+    return missing?.senderId === senderId ? missing.before : undefined;
   }
 }

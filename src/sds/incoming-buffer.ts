@@ -1,6 +1,13 @@
 import { OrderedIndex } from "./ordered-index.ts";
-import type { Follower } from "./outcome.ts";
 import type { IncomingRow, MissingRow, SdsTables } from "./tables.ts";
+
+/** A parked message that names another one. */
+export interface Namer {
+  readonly messageId: string;
+  readonly row: IncomingRow;
+  /** Of the other one in its causal history, from 0. */
+  readonly place: number;
+}
 
 /**
  * The buffer of incoming messages with unmet causal dependencies of LIP-109, and the dependencies that are looked for.
@@ -94,25 +101,25 @@ export class IncomingBuffer {
     return [...(this.#dependants.get(messageId) ?? [])];
   }
 
-  /** The parked messages of this sender that name a missing one. */
-  followersOf(messageId: string, senderId: string | undefined): readonly Follower[] {
-    return this.#namersOf(messageId)
-      .filter(({ row }) => senderId === undefined || row.senderId === senderId)
-      .map(({ id, row, place }) => ({ messageId: id, distance: row.history.length - place }));
-  }
-
-  /** What stands before a missing message in the causal histories of parked ones. */
-  namedBefore(messageId: string): readonly string[] {
-    return this.#namersOf(messageId).flatMap(({ row, place }) => row.history.slice(0, place));
-  }
-
-  #namersOf(messageId: string): readonly { readonly id: string; readonly row: IncomingRow; readonly place: number }[] {
+  /** The parked messages that name a missing one, and at which place of their causal histories. */
+  namersOf(messageId: string): readonly Namer[] {
     return this.dependantsOf(messageId).flatMap((id) => {
       const row = this.#incoming.get(id);
       // What a message waits for because it is earlier, and not because it named it, says nothing.
       const place = row?.history.indexOf(messageId) ?? -1;
-      return row === undefined || place < 0 ? [] : [{ id, row, place }];
+      return row === undefined || place < 0 ? [] : [{ messageId: id, row, place }];
     });
+  }
+
+  /** Lamport time of the newest parked message of a sender that is older than `lamport`. */
+  newestBefore(senderId: string, lamport: number): number | undefined {
+    let newest: number | undefined;
+    for (const id of this.#byLamport.ascending()) {
+      const row = this.#incoming.get(id);
+      if (row === undefined || row.lamport >= lamport) break;
+      if (row.senderId === senderId) newest = row.lamport;
+    }
+    return newest;
   }
 
   /**

@@ -118,6 +118,15 @@ export class MessageLog {
     return this.#log.get(messageId);
   }
 
+  /** Lamport time of the newest message of a sender that is older than `lamport`. */
+  newestBefore(senderId: string, lamport: number): number | undefined {
+    for (const id of this.#byLamport.descending()) {
+      const row = this.#log.get(id);
+      if (row !== undefined && row.lamport < lamport && row.senderId === senderId) return row.lamport;
+    }
+    return undefined;
+  }
+
   /** Ids in the log's order. */
   ids(): readonly string[] {
     return [...this.#byLamport.ascending()];

@@ -1,5 +1,6 @@
 /**
- * Which losses are told: one for each message, before anything that may depend on it is handed out without it.
+ * Which losses are told: one for each message at most, and of a message that is handed out of its causal place, one
+ * before that.
  *
  * There are three occasions. SDS gives up an id that others named. A set of segments goes, because its time is over or
  * its room is needed. And a message comes too late for its place, which nobody knew to be missing.

@@ -144,6 +144,28 @@ describe("what SDS gives up is a message beside one that is here in part", () =>
     expect(channel.log("bob").slice(3)).toEqual(["received cut", "lost one.0", "received one", "received two"]);
   });
 
+  test("with others of its sender in between: it has a loss of its own", () => {
+    const channel = new Channel();
+    /** Alice says something that Bob never hears, and something that names it and what Carol said. */
+    const missOne = (unheard: string, heard: string) => {
+      channel.send("alice", unheard);
+      const others = channel.send("carol", `before ${heard}`);
+      channel.arrive("alice", ...others);
+      channel.arrive("bob", ...others, ...channel.send("alice", heard));
+      channel.pass("bob", NEVER_FOUND);
+    };
+    const cut = channel.send("alice", "cut", 3);
+    channel.arrive("bob", cut[0], cut[1]);
+    missOne("one", "two");
+    missOne("three", "four");
+    expect(channel.log("bob").filter((event) => !event.includes("before"))).toEqual([
+      "lost cut.0",
+      "received two",
+      "lost three.0",
+      "received four",
+    ]);
+  });
+
   test("of another sender: it has a loss of its own", () => {
     const channel = new Channel();
     const other = channel.send("carol", "other");

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { concat } from "../../../src/common/bytes.ts";
+import { LIMITS } from "../../../src/limits.ts";
 import { decodeSegment } from "../../../src/segmentation/segment-message.ts";
 import { performSegmentation, SegmentationConfig } from "../../../src/segmentation/segmenter.ts";
 import { configOf, patternPayload, segmentsOf } from "./support.ts";
@@ -64,7 +65,7 @@ test("by default a chunk is 102,272 bytes and a message 26,181,632", () => {
 });
 
 test.each([
-  ["a segment size of 64 (G12)", 64, 256],
+  ["G12: a segment size of 64", 64, 256],
   ["a segment size without room for a chunk", 191, 256],
   ["a segment size above the limit", 102_401, 256],
   ["a broken segment size", 1024.5, 256],
@@ -74,6 +75,15 @@ test.each([
   ["a broken number of segments", 1024, 2.5],
 ])("%s is no configuration", (_, segmentBytes, totalSegments) => {
   expect(SegmentationConfig.create(segmentBytes, totalSegments).ok).toBe(false);
+});
+
+test("G12: parity and time-outs are no configuration: there is no parity, and the constants of time fit together", () => {
+  const { segmentation, sds } = LIMITS;
+  // Until a missing end is named by a periodic sync, and then as long as SDS looks for it.
+  expect(segmentation.setIdleMs).toBeGreaterThan(1.25 * sds.syncMaxMs + sds.lostAfterMs);
+  expect(segmentation.heldBackMs).toBeGreaterThan(segmentation.setIdleMs);
+  expect(segmentation.resumeGraceMs).toBeGreaterThan(0);
+  expect(segmentation.resumeGraceMs).toBeLessThan(segmentation.setIdleMs);
 });
 
 test("G04: eight chunks without parity are eight segments", () => {

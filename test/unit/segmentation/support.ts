@@ -3,6 +3,7 @@ import type { Bytes } from "../../../src/common/bytes.ts";
 import { keccak256 } from "../../../src/common/keccak.ts";
 import { ProtobufWriter } from "../../../src/common/protobuf.ts";
 import { Journal } from "../../../src/common/table.ts";
+import type { GivenUp, ToldLoss } from "../../../src/segmentation/losses.ts";
 import {
   type AddOutcome,
   type ArrivedContent,
@@ -111,6 +112,17 @@ export class Harness {
     if (lost !== undefined) this.lost.push(lost);
     if (message !== undefined) this.delivered.push(message);
     this.#commit();
+  }
+
+  giveUp(givenUp: GivenUp): ToldLoss | undefined {
+    const told = this.#reassembler.giveUp(givenUp);
+    this.#commit();
+    return told;
+  }
+
+  /** Whether it is remembered that a loss was told by this id. */
+  isRemembered(messageId: string): boolean {
+    return this.#stored.get("lostIds")?.has(messageId) === true;
   }
 
   /** Adds and releases at once, as where SDS parks nothing. */

@@ -31,11 +31,16 @@ export class Diagnostics {
     return true;
   }
 
-  /** Another channel of the topic reads it, which may turn out before it is counted here or after it. */
-  readElsewhere(messageHash: MessageHash): void {
+  /**
+   * Another channel of the topic reads it, which may turn out before it is counted here or after it. Whether it was
+   * counted.
+   */
+  readElsewhere(messageHash: MessageHash): boolean {
     const counted = this.#hashes.get(messageHash);
-    if (counted !== undefined && counted !== "read") this.#counts[counted]--;
     this.#remember(messageHash, "read");
+    if (counted === undefined || counted === "read") return false;
+    this.#counts[counted]--;
+    return true;
   }
 
   #remember(messageHash: MessageHash, what: Unread | "read"): void {

@@ -62,12 +62,12 @@ export class ParkedMessages {
     return "parked";
   }
 
-  /** One that is durable; `undefined` where there is none of this hash. */
-  async read(messageHash: MessageHash): Promise<ReceivedMessage | undefined> {
-    const key = this.#keys.get(messageHash);
-    if (key === undefined) return undefined;
+  /** One that is there and durable. */
+  async read(messageHash: MessageHash): Promise<ReceivedMessage> {
     const { parked } = this.#tables;
-    return (await this.#storage.get(parked.name, parked.storedKey(key))) as ReceivedMessage | undefined;
+    const row = await this.#storage.get(parked.name, parked.storedKey(this.#keys.get(messageHash) ?? 0));
+    if (row === undefined) throw new Error(`message ${messageHash} is not parked`);
+    return row as ReceivedMessage;
   }
 
   /** Inside a transaction: it was taken in. */

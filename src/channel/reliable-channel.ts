@@ -22,6 +22,7 @@ import type { Participant } from "../sds/participant.ts";
 import type { SdsTables } from "../sds/tables.ts";
 import type { Reassembler, Release } from "../segmentation/reassembler.ts";
 import { Diagnostics, type Unread } from "./diagnostics.ts";
+import { Drain } from "./drain.ts";
 import { type EventBody, EventLog } from "./event-log.ts";
 import { Intake } from "./intake.ts";
 import { MissingSearch } from "./missing-search.ts";
@@ -92,6 +93,8 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   readonly #log: EventLog;
   readonly #parked: ParkedMessages;
   readonly #intake: Intake;
+  readonly #dispatching: Drain<[number, OutboxRow]>;
+  readonly #unparking: Drain<MessageHash>;
   readonly #search: MissingSearch;
   readonly #diagnostics = new Diagnostics();
   readonly #outgoingInTurn = new InTurn();
@@ -100,10 +103,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   #erased = false;
   #nextOutboxKey = 1;
   #subscribed = false;
-  #dispatching = false;
-  #unparking = false;
   #stopped = false;
-  #handover: Promise<boolean> | undefined;
   #toldStatus = "";
 
   constructor(parts: ChannelParts) {
@@ -141,6 +141,14 @@ export class ReliableChannel implements ChannelApi, ShellMember {
       senderId: () => this.#row.senderId,
     });
     this.#parked = new ParkedMessages(parts.tables, parts.shell.parts.storage);
+    this.#dispatching = new Drain(
+      () => (this.#cipher.holdsOutgoing ? undefined : first(parts.tables.outbox.entries())),
+      ([key, item]) => this.#handOver(key, item),
+    );
+    this.#unparking = new Drain(
+      () => (this.#mayUnpark ? this.#parked.oldest : undefined),
+      (messageHash) => this.#unpark(messageHash),
+    );
     this.#search = new MissingSearch({
       contentTopic: row.contentTopic,
       messaging: parts.shell.parts.messaging,
@@ -308,39 +316,20 @@ export class ReliableChannel implements ChannelApi, ShellMember {
    * dispatched, in order, one at a time.
    */
   onReadyToSend(): void {
-    if (!this.#dispatching) void this.#drainOutbox();
+    void this.#dispatching.run();
   }
 
   /** Resolves when the hand-over that is under way, if one is, is recorded. */
   async handedOver(): Promise<void> {
-    await this.#handover;
+    await this.#dispatching.settled();
   }
 
-  async #drainOutbox(): Promise<void> {
-    this.#dispatching = true;
-    for (let next = first(this.#tables.outbox.entries()); next; next = first(this.#tables.outbox.entries())) {
-      if (this.#cipher.holdsOutgoing) break;
-      this.#handover = this.#handOver(...next);
-      if (!(await this.#handover)) break;
-    }
-    this.#dispatching = false;
-  }
-
-  /** Whether it is done and recorded. */
-  async #handOver(key: number, item: OutboxRow): Promise<boolean> {
-    try {
-      // What was decided while the last one was under way may still be on its way to storage.
-      await this.#shell.durable();
-      const wire = item.wire ?? (await this.#storedWire(item.messageId));
-      const dispatched = wire === undefined ? err(NOT_KEPT) : await this.#encryptAndDispatch(item, wire);
-      if (dispatched === undefined) return false;
-      await this.#transact(() => this.#onDispatched(key, item, dispatched));
-      return true;
-    } catch {
-      // A commit that fails means that storage will be read again by a new shell: this one stops here. Where only reading
-      // failed, the item still stands in the outbox, and is tried again when the shell next wakes.
-      return false;
-    }
+  async #handOver(key: number, item: OutboxRow): Promise<void> {
+    // What was decided while the last one was under way may still be on its way to storage.
+    await this.#shell.durable();
+    const wire = item.wire ?? (await this.#storedWire(item.messageId));
+    const dispatched = wire === undefined ? err(NOT_KEPT) : await this.#encryptAndDispatch(item, wire);
+    if (dispatched) await this.#transact(() => this.#onDispatched(key, item, dispatched));
   }
 
   /** Nothing where the cipher went away over it. */
@@ -459,36 +448,23 @@ export class ReliableChannel implements ChannelApi, ShellMember {
    * time, should reading have failed. What comes meanwhile is parked behind it.
    */
   resume(): void {
-    if (!this.#unparking) void this.#unparkAll().then(() => this.onReadyToSend());
+    void this.#unparking.run().then(() => this.onReadyToSend());
   }
 
-  async #unparkAll(): Promise<void> {
-    this.#unparking = true;
-    const some = this.#parked.size > 0;
-    for (let next = this.#parked.oldest; next !== undefined; next = this.#parked.oldest) {
-      if (!this.isOpen || this.#stopped || this.#cipher.isAway || this.#intake.paused !== undefined) break;
-      if (!(await this.#unpark(next))) break;
-    }
-    this.#unparking = false;
-    if (some && this.#parked.size === 0) this.#onCipherChanged();
+  get #mayUnpark(): boolean {
+    return this.isOpen && !this.#stopped && !this.#cipher.isAway && this.#intake.paused === undefined;
   }
 
-  /** Whether it is taken in and gone. */
-  async #unpark(messageHash: MessageHash): Promise<boolean> {
-    try {
-      await this.#shell.durable();
-      const message = await this.#parked.read(messageHash);
-      const decrypted = message && (await this.#cipher.decrypt(message));
-      if (message && !decrypted) return false;
-      const unread = message && decrypted && (await this.#onDecrypted(message, decrypted));
-      // What meant nothing is still there; of a channel that was closed meanwhile, so is the rest.
-      if (this.isOpen && this.#parked.has(messageHash)) await this.#transact(() => this.#parked.remove(messageHash));
-      if (!this.#parked.has(messageHash)) this.#parts.onUnparked(messageHash, unread);
-      return true;
-    } catch {
-      // As in handing over: it is still there for whoever begins anew, or for the next time.
-      return false;
-    }
+  async #unpark(messageHash: MessageHash): Promise<void> {
+    await this.#shell.durable();
+    const message = await this.#parked.read(messageHash);
+    const decrypted = await this.#cipher.decrypt(message);
+    if (decrypted === undefined) return;
+    const unread = await this.#onDecrypted(message, decrypted);
+    if (!this.isOpen) return;
+    if (unread !== undefined) await this.#transact(() => this.#parked.remove(messageHash));
+    this.#parts.onUnparked(messageHash, unread);
+    if (this.#parked.size === 0) this.#onCipherChanged();
   }
 
   /** The cipher can be used again. */
@@ -568,7 +544,8 @@ export class ReliableChannel implements ChannelApi, ShellMember {
 
   /** Another channel on its topic reads it. */
   onReadElsewhere(messageHash: MessageHash): void {
-    this.#diagnostics.readElsewhere(messageHash);
+    if (!this.#diagnostics.readElsewhere(messageHash)) return;
+    this.#shell.tellNow(this.key, { type: "diagnostics", diagnostics: this.diagnostics() });
   }
 
   diagnostics(): ChannelDiagnostics {

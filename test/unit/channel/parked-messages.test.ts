@@ -1,0 +1,530 @@
+/** What comes and what is sent while the cipher of a channel is away: because its vault is locked, or because its page is. */
+import fc from "fast-check";
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
+import type { ReceivedMessage } from "../../../src/channel/ports.ts";
+import type { ChannelEvent, EncryptionMode } from "../../../src/channel/types.ts";
+import { toHex, utf8 } from "../../../src/common/bytes.ts";
+import type { Placement } from "../../../src/encryption/cipher.ts";
+import { none } from "../../../src/encryption/none.ts";
+import { LIMITS } from "../../../src/limits.ts";
+import { AwayCipher } from "../../support/away-cipher.ts";
+import { FakeNetwork } from "../../support/fake-messaging.ts";
+import { assertInvariants, type Sent } from "../../support/invariants.ts";
+import { ORIGIN, Peer, TOPIC } from "../../support/peer.ts";
+
+// Segments of the real size would spend the time of these tests on hashing.
+vi.mock("../../../src/limits.ts", async (original) => {
+  const { LIMITS } = await original<typeof import("../../../src/limits.ts")>();
+  return { LIMITS: { ...LIMITS, segmentation: { ...LIMITS.segmentation, segmentBytes: 256 } } };
+});
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const KEY = { origin: ORIGIN, channelId: "room" };
+/** Three segments where one has 256 bytes. */
+const LARGE = new Uint8Array(300).fill(7);
+
+let clock: VirtualClock;
+let network: FakeNetwork;
+
+beforeEach(() => {
+  clock = new VirtualClock();
+  network = new FakeNetwork(clock);
+});
+
+interface Member {
+  readonly peer: Peer;
+  readonly cipher: AwayCipher;
+}
+
+async function member(
+  name: string,
+  placement: Placement = "envelope",
+  encryption: EncryptionMode = "page",
+): Promise<Member> {
+  const cipher = new AwayCipher();
+  const peer = await Peer.start(name, network, { cipherFor: (mode) => (mode === "none" ? none : cipher) });
+  const params = { ...KEY, contentTopic: TOPIC, senderId: name, encryption, keyId: "red", placement };
+  const created = await peer.manager.createReliableChannel(params);
+  expect(created.ok).toBe(true);
+  await network.settle();
+  return { peer, cipher };
+}
+
+async function goAway({ peer, cipher }: Member): Promise<void> {
+  cipher.away = true;
+  peer.manager.cipherAway(KEY);
+  await network.settle();
+}
+
+async function comeBack({ peer, cipher }: Member): Promise<void> {
+  cipher.away = false;
+  peer.manager.cipherReady(KEY);
+  await network.settle();
+}
+
+async function pass(ms: number): Promise<void> {
+  for (let left = ms; left > 0; left -= SECOND) {
+    await clock.advance(Math.min(left, SECOND));
+    await network.settle();
+  }
+}
+
+async function say({ peer }: Member, ...texts: readonly string[]): Promise<void> {
+  for (const text of texts) {
+    await peer.send(text);
+    await network.settle();
+  }
+}
+
+/** A message with the marker of all of them, which nothing opens. */
+function garbage(index: number, bytes = 100): ReceivedMessage {
+  const payload = new Uint8Array(bytes).fill(index);
+  const [some] = network.stored;
+  if (some === undefined) throw new Error("nothing was sent, so there is no marker");
+  return { ...some, payload, timestamp: clock.now(), messageHash: toHex(utf8(`garbage ${index}`)).padEnd(64, "0") };
+}
+
+const shownAs = (log: readonly ChannelEvent[]) =>
+  log.map((event) => ("message" in event ? new TextDecoder().decode(event.message) : event.type));
+
+describe.each(["envelope", "content"] as const)("while the cipher is away, placement %s", (placement) => {
+  test("what comes is parked, as it came, and is taken in in order when the cipher is back", async () => {
+    const [alice, bob] = [await member("alice", placement), await member("bob", placement)];
+    await say(alice, "before");
+    await goAway(bob);
+    await say(alice, "one", "two");
+    await alice.peer.send(LARGE);
+    await network.settle();
+    expect(await bob.peer.received()).toEqual(["before"]);
+    const parked = await bob.peer.storage.scan("parked", []);
+    expect(parked.length).toBeGreaterThanOrEqual(5);
+    expect(JSON.stringify(parked.map(({ row }) => toHex((row as ReceivedMessage).payload)))).not.toContain(
+      toHex(utf8("one")),
+    );
+    await comeBack(bob);
+    await say(alice, "after");
+    expect(await bob.peer.received()).toEqual(["before", "one", "two", new TextDecoder().decode(LARGE), "after"]);
+    expect(bob.peer.storage.count("parked") + bob.peer.storage.count("parkedSizes")).toBe(0);
+  });
+
+  test("what comes while the parked are taken in comes after them", async () => {
+    const [alice, bob] = [await member("alice", placement), await member("bob", placement)];
+    await goAway(bob);
+    await say(alice, "one", "two", "three");
+    let open = () => {};
+    bob.cipher.beforeDecrypt = () => new Promise((resolve) => (open = resolve));
+    bob.cipher.away = false;
+    bob.peer.manager.cipherReady(KEY);
+    await clock.settle();
+    bob.cipher.beforeDecrypt = async () => {};
+    await say(alice, "four");
+    expect(await bob.peer.received()).toEqual([]);
+    open();
+    await network.settle();
+    expect(await bob.peer.received()).toEqual(["one", "two", "three", "four"]);
+    // Each was decrypted once: nothing is asked about before its turn.
+    expect(bob.cipher.decryptions).toBe(4);
+  });
+
+  test("a message whose decryption it left waits too, and so does what came after it", async () => {
+    const [alice, bob] = [await member("alice", placement), await member("bob", placement)];
+    let open = () => {};
+    bob.cipher.beforeDecrypt = () => new Promise((resolve) => (open = resolve));
+    await alice.peer.send("caught in between");
+    const arrives = network.settle();
+    await clock.settle();
+    bob.cipher.away = true;
+    bob.cipher.beforeDecrypt = async () => {};
+    open();
+    await arrives;
+    await say(alice, "after it");
+    expect(await bob.peer.log()).toEqual([]);
+    expect(bob.peer.channel().diagnostics().undecryptable).toBe(0);
+    await comeBack(bob);
+    expect(await bob.peer.received()).toEqual(["caught in between", "after it"]);
+  });
+
+  test("what was decrypted while the one before it failed to be waits behind that one", async () => {
+    const [alice, bob] = [await member("alice", placement), await member("bob", placement)];
+    await bob.peer.kill();
+    await say(alice, "one", "two");
+    await bob.peer.restart();
+    const channel = bob.peer.channel();
+    let open = () => {};
+    bob.cipher.beforeDecrypt = () => new Promise((resolve) => (open = resolve));
+    const [one, two] = network.stored;
+    if (one === undefined || two === undefined) throw new Error("too little was sent");
+    const first = channel.onMessageReceived(one);
+    await clock.settle();
+    bob.cipher.beforeDecrypt = async () => {};
+    const second = channel.onMessageReceived(two);
+    await clock.settle();
+    bob.cipher.away = true;
+    open();
+    expect(await Promise.all([first, second])).toEqual([undefined, undefined]);
+    expect(bob.peer.storage.count("parked")).toBe(2);
+    await comeBack(bob);
+    expect(await bob.peer.received()).toEqual(["one", "two"]);
+  });
+
+  test("it comes back while a message is being parked: nothing is left lying", async () => {
+    const [alice, bob] = [await member("alice", placement), await member("bob", placement)];
+    bob.cipher.away = true;
+    bob.peer.storage.beforeCommit = (changes) => {
+      // The page was announced before the message was there to be taken in.
+      if (changes.some(({ table }) => table === "parked")) bob.cipher.away = false;
+    };
+    await say(alice, "hello");
+    expect(await bob.peer.received()).toEqual(["hello"]);
+  });
+
+  test("a restart keeps what is parked, and one that is told twice is parked once", async () => {
+    const [alice, bob] = [await member("alice", placement), await member("bob", placement)];
+    await goAway(bob);
+    await say(alice, "one", "two");
+    const before = bob.peer.storage.count("parked");
+    for (const message of network.stored) await bob.peer.messaging.tell({ type: "received", message });
+    expect(bob.peer.storage.count("parked")).toBe(before);
+    await bob.peer.restart();
+    await network.settle();
+    expect(await bob.peer.log()).toEqual([]);
+    bob.cipher.away = false;
+    await bob.peer.restart();
+    await network.settle();
+    expect(await bob.peer.received()).toEqual(["one", "two"]);
+  });
+
+  test("timers stand still: nothing is given up, sent again or reported lost, however long it lasts", async () => {
+    const [alice, bob] = [await member("alice", placement), await member("bob", placement)];
+    alice.peer.messaging.automatic = false;
+    await alice.peer.send(LARGE);
+    await network.settle();
+    const requestId = await bob.peer.send("from bob");
+    await network.settle();
+    const [first, ...others] = alice.peer.mailbox.tasks.map(({ message }) => message).slice(-3);
+    if (first === undefined) throw new Error("nothing to send");
+    await network.inject(first);
+    await goAway(bob);
+    for (const message of others) await network.inject(message);
+    const sent = bob.peer.messaging.sent.length;
+    await pass(2 * LIMITS.segmentation.setIdleMs);
+    expect(bob.peer.messaging.sent.length).toBe(sent);
+    expect(await bob.peer.outcomes(requestId)).toEqual(["sent"]);
+    await comeBack(bob);
+    await pass(2 * SECOND);
+    const events = (await bob.peer.log()).filter(({ type }) => type !== "reliable:message:sent");
+    expect(shownAs(events)).toEqual([new TextDecoder().decode(LARGE)]);
+    // And they run again: what alice never acknowledged is sent once more.
+    await pass(20 * SECOND);
+    expect(bob.peer.messaging.sent.length).toBeGreaterThan(sent);
+  });
+
+  test("what the parked depend on is looked for once they are taken in, and not before", async () => {
+    const [alice, bob] = [await member("alice", placement), await member("bob", placement)];
+    await goAway(bob);
+    await bob.peer.messaging.unsubscribe(TOPIC);
+    await say(alice, "missed");
+    const [missed] = network.stored;
+    if (missed === undefined) throw new Error("nothing was sent");
+    bob.peer.mailbox.received.add(missed.messageHash);
+    await bob.peer.messaging.subscribe(TOPIC);
+    await say(alice, "after it");
+    await network.inject(garbage(1));
+    await pass(2 * SECOND);
+    expect(bob.peer.messaging.retrievals).toEqual([]);
+    await comeBack(bob);
+    expect(bob.peer.messaging.retrievals).toHaveLength(1);
+    expect(await bob.peer.received()).toEqual(["missed", "after it"]);
+  });
+
+  test("what no cipher opens is counted when its turn comes, and holds up nothing", async () => {
+    const [alice, bob] = [await member("alice", placement), await member("bob", placement)];
+    await say(alice, "first");
+    await goAway(bob);
+    await network.inject(garbage(1));
+    await say(alice, "second");
+    await comeBack(bob);
+    expect(await bob.peer.received()).toEqual(["first", "second"]);
+    const counted = bob.peer.channel().diagnostics();
+    expect(counted.undecryptable + counted.unreadable).toBe(1);
+    expect(bob.peer.storage.count("parked")).toBe(0);
+  });
+
+  test("a channel that is closed meanwhile has it when it is opened again; one that is deleted leaves nothing", async () => {
+    const [alice, bob] = [await member("alice", placement), await member("bob", placement)];
+    await goAway(bob);
+    await say(alice, "kept");
+    await bob.peer.manager.closeChannel(KEY, "page");
+    await comeBack(bob);
+    const params = { ...KEY, contentTopic: TOPIC, senderId: "bob", encryption: "page" } as const;
+    expect(await bob.peer.manager.createReliableChannel(params)).toMatchObject({ ok: true });
+    await network.settle();
+    expect(await bob.peer.received()).toEqual(["kept"]);
+    await goAway(bob);
+    await say(alice, "never seen");
+    expect(bob.peer.storage.count("parked")).toBeGreaterThan(0);
+    await bob.peer.manager.deleteChannel(KEY);
+    await network.settle();
+    expect(bob.peer.storage.filled()).toEqual([]);
+  });
+
+  test("P: any interleaving of away, back, restarts and arrivals gives the log that there is without them", async () => {
+    await holdsForAnyInterleaving("page", placement);
+  });
+
+  test("P: any interleaving of locking, unlocking, restarts and arrivals gives the log that there is without them", async () => {
+    await holdsForAnyInterleaving("key", placement);
+  });
+});
+
+type Step = "say" | "say much" | "reply" | "away" | "back" | "restart" | "again" | "garbage" | "pass";
+
+/** Bob's cipher comes and goes as the steps say; without `disturbed`, it stays. */
+async function run(
+  steps: readonly Step[],
+  encryption: "key" | "page",
+  placement: Placement,
+  disturbed: boolean,
+): Promise<readonly string[]> {
+  clock = new VirtualClock();
+  network = new FakeNetwork(clock);
+  const [alice, bob] = [await member("alice", placement, encryption), await member("bob", placement, encryption)];
+  const sent: { alice: Sent[]; bob: Sent[] } = { alice: [], bob: [] };
+  await say(alice, "marker");
+  sent.alice.push({ requestId: "marker", payload: utf8("marker") });
+  let away = false;
+  const setAway = async (wanted: boolean) => {
+    if (!disturbed || wanted === away) return;
+    away = wanted;
+    if (encryption === "page") await (away ? goAway(bob) : comeBack(bob));
+    else await (away ? bob.peer.lock() : bob.peer.restart());
+    await network.settle();
+  };
+  for (const [index, step] of steps.entries()) {
+    const payload = step === "say much" ? LARGE.slice().fill(index) : utf8(`${step} ${index}`);
+    switch (step) {
+      case "say":
+      case "say much":
+        sent.alice.push({ requestId: await alice.peer.send(payload), payload });
+        break;
+      case "reply": {
+        if (away && (encryption === "key" || placement === "content")) break;
+        sent.bob.push({ requestId: await bob.peer.send(payload), payload });
+        break;
+      }
+      case "away":
+      case "back":
+        await setAway(step === "away");
+        break;
+      case "restart":
+        if (disturbed) await (away && encryption === "key" ? bob.peer.lock() : bob.peer.restart());
+        break;
+      case "again":
+        for (const message of network.stored.slice(-3)) await bob.peer.messaging.tell({ type: "received", message });
+        break;
+      case "garbage":
+        await network.inject(garbage(index));
+        break;
+      case "pass":
+        await pass(4 * SECOND);
+        break;
+    }
+    await network.settle();
+  }
+  await setAway(false);
+  await pass(15 * SECOND);
+  const [aliceLog, bobLog] = [await alice.peer.log(), await bob.peer.log()];
+  // "marker" was sent before its id was of interest.
+  const known = new Set(sent.alice.map(({ requestId }) => requestId));
+  const ofKnown = aliceLog.filter((event) => !("requestId" in event) || known.has(event.requestId));
+  assertInvariants(
+    [
+      { senderId: "alice", sent: sent.alice, log: ofKnown },
+      { senderId: "bob", sent: sent.bob, log: bobLog },
+    ],
+    { complete: true },
+  );
+  expect(bob.peer.storage.count("parked")).toBe(0);
+  return bobLog.flatMap((event) => ("message" in event ? [toHex(event.message.slice(0, 40))] : []));
+}
+
+async function holdsForAnyInterleaving(encryption: "key" | "page", placement: Placement): Promise<void> {
+  const step = fc.constantFrom<Step>(
+    ...(["say", "say", "say much", "reply", "away", "away", "back", "restart", "again", "garbage", "pass"] as const),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 14 }), async (steps) => {
+      const undisturbed = await run(steps, encryption, placement, false);
+      expect(await run(steps, encryption, placement, true)).toEqual(undisturbed);
+    }),
+    { numRuns: 100 },
+  );
+}
+
+describe("while the page that encrypts envelopes is away", () => {
+  test("what is sent waits, unencrypted nowhere but in storage, and goes out in order when it is back", async () => {
+    const [alice, bob] = [await member("alice"), await member("bob")];
+    await goAway(alice);
+    const ids = [await alice.peer.send("one"), await alice.peer.send("two")];
+    await pass(5 * MINUTE);
+    expect(alice.peer.messaging.sent).toEqual([]);
+    expect(alice.peer.channel().status().pending).toBe(2);
+    expect(await alice.peer.log()).toEqual([]);
+    await comeBack(alice);
+    await pass(5 * SECOND);
+    expect(await bob.peer.received()).toEqual(["one", "two"]);
+    for (const id of ids) expect(await alice.peer.outcomes(id)).toEqual(["sent", "delivered"]);
+    for (const { payload } of network.stored) expect(new TextDecoder().decode(payload)).not.toContain("one");
+  });
+
+  test("the parked are taken in before what waited in the outbox goes out", async () => {
+    const [alice, bob] = [await member("alice"), await member("bob")];
+    await goAway(bob);
+    await say(alice, "for bob");
+    await bob.peer.send("from bob");
+    await network.settle();
+    const seen: string[] = [];
+    bob.peer.messaging.onSend = async () => {
+      seen.push(...(await bob.peer.received()), "sent");
+      return { ok: true, value: undefined };
+    };
+    await comeBack(bob);
+    expect(seen.slice(0, 2)).toEqual(["for bob", "sent"]);
+  });
+});
+
+test("with placement content, nothing can be sent while it is away, and the error says why", async () => {
+  const alice = await member("alice", "content");
+  await goAway(alice);
+  expect(await alice.peer.manager.send(KEY, utf8("now"))).toEqual({
+    ok: false,
+    error: { kind: "encryption-failed", message: expect.stringContaining("nobody is there") },
+  });
+  expect(alice.peer.storage.count("requests")).toBe(0);
+});
+
+test.each(["envelope", "content"] as const)(
+  "a channel with a key whose vault is locked refuses to send: %s",
+  async (placement) => {
+    const alice = await member("alice", placement, "key");
+    await goAway(alice);
+    expect(await alice.peer.manager.send(KEY, utf8("now"))).toMatchObject({ ok: false, error: { kind: "locked" } });
+    expect(alice.peer.storage.count("requests")).toBe(0);
+  },
+);
+
+describe("bounds", () => {
+  /** So that few messages fill it. */
+  const BYTES = 1_000_000;
+  const FITTING = Math.floor(LIMITS.parked.bytes / BYTES);
+
+  test.each(["page", "key"] as const)(
+    "32 MiB reached, mode %s: what comes then is not handled, and is taken in after the drain; nothing is lost",
+    async (encryption) => {
+      const [alice, bob] = [await member("alice", "envelope", encryption), await member("bob", "envelope", encryption)];
+      await say(alice, "marker");
+      if (encryption === "page") await goAway(bob);
+      else await bob.peer.lock();
+      for (let index = 0; index < FITTING; index++) {
+        const message = garbage(index, BYTES);
+        expect(await bob.peer.messaging.tell({ type: "received", message })).toBe(true);
+      }
+      const large = garbage(FITTING, BYTES);
+      expect(await bob.peer.messaging.tell({ type: "received", message: large })).toBe(false);
+      await alice.peer.send(LARGE);
+      for (const text of ["one", "two"]) await say(alice, text);
+      const parked = bob.peer.storage.count("parked");
+      expect(parked).toBeGreaterThanOrEqual(FITTING);
+      if (encryption === "page") await comeBack(bob);
+      else await bob.peer.restart();
+      await network.settle();
+      bob.peer.messaging.catchUp();
+      await network.settle();
+      const texts = (await bob.peer.received()).map((text) => (text.length > 10 ? "large" : text));
+      expect(texts).toEqual(["marker", "large", "one", "two"]);
+      expect(bob.peer.storage.count("parked")).toBe(0);
+      expect(bob.peer.channel().diagnostics().undecryptable).toBe(FITTING);
+    },
+  );
+
+  test("as many as may wait, and not one more", async () => {
+    const [alice, bob] = [await member("alice"), await member("bob")];
+    await say(alice, "marker");
+    await goAway(bob);
+    const { messages } = LIMITS.parked;
+    for (let index = 0; index < messages; index++) {
+      await bob.peer.messaging.tell({ type: "received", message: garbage(index, 0) });
+    }
+    expect(await bob.peer.messaging.tell({ type: "received", message: garbage(messages, 0) })).toBe(false);
+    expect(await bob.peer.messaging.tell({ type: "received", message: garbage(0, 0) })).toBe(true);
+    expect(bob.peer.storage.count("parked")).toBe(messages);
+  });
+
+  test("what no network carries is refused, and so is what does not have the marker: neither takes up room", async () => {
+    const [alice, bob] = [await member("alice"), await member("bob")];
+    await say(alice, "marker");
+    await goAway(bob);
+    const tooLarge = garbage(1, LIMITS.messaging.statusMessageBytes + 1);
+    const otherMarker = { ...garbage(2), meta: utf8("another layer") };
+    for (const message of [tooLarge, otherMarker]) {
+      expect(await bob.peer.messaging.tell({ type: "received", message })).toBe(true);
+    }
+    expect(bob.peer.storage.count("parked")).toBe(0);
+    expect(bob.peer.channel().diagnostics()).toMatchObject({ unreadable: 1, otherMarker: 1 });
+  });
+});
+
+describe("channels of one topic", () => {
+  const OTHER = { origin: "https://other.example", channelId: "room" };
+
+  /** Bob has the room twice: with the cipher that alice uses, and with one that is not hers. */
+  async function withAnother(peer: Peer, encryption: EncryptionMode): Promise<void> {
+    const params = { ...OTHER, contentTopic: TOPIC, senderId: "bob2", encryption, keyId: "red" };
+    expect(await peer.manager.createReliableChannel(params)).toMatchObject({ ok: true });
+    await network.settle();
+  }
+
+  test("what one of them reads is nothing strange to the other, whoever comes to it first", async () => {
+    const alice = await member("alice");
+    const mine = new AwayCipher();
+    const theirs: AwayCipher = Object.assign(new AwayCipher(), {
+      decrypt: async () => ({ ok: false as const, error: "not of this cipher" }),
+    });
+    const bob = await Peer.start("bob", network, {
+      cipherFor: (_mode, _marker, _keys, { origin }) => (origin === ORIGIN ? mine : theirs),
+    });
+    const params = { contentTopic: TOPIC, senderId: "bob", encryption: "page" } as const;
+    for (const key of [KEY, OTHER]) await bob.manager.createReliableChannel({ ...key, ...params });
+    const both = [
+      { key: KEY, cipher: mine },
+      { key: OTHER, cipher: theirs },
+    ];
+    for (const order of [both, both.toReversed()]) {
+      for (const { cipher } of both) cipher.away = true;
+      await say(alice, "hello");
+      for (const { key, cipher } of order) {
+        cipher.away = false;
+        bob.manager.cipherReady(key);
+        await network.settle();
+      }
+    }
+    expect(await bob.received()).toEqual(["hello", "hello"]);
+    expect(bob.manager.channel(OTHER)?.diagnostics().undecryptable).toBe(0);
+  });
+
+  test("it is handled once each has it: one that has no room for it makes the network tell it again", async () => {
+    const [alice, bob] = [await member("alice"), await member("bob")];
+    await withAnother(bob.peer, "page");
+    await say(alice, "marker");
+    await goAway(bob);
+    for (let index = 0; index < LIMITS.parked.messages; index++) {
+      await bob.peer.manager.channel(OTHER)?.onMessageReceived(garbage(index, 0));
+    }
+    const [message] = network.stored;
+    if (message === undefined) throw new Error("nothing was sent");
+    const another = { ...message, messageHash: "ff".repeat(32) };
+    expect(await bob.peer.messaging.tell({ type: "received", message: another })).toBe(false);
+  });
+});

@@ -11,6 +11,7 @@ import { UI_PORT } from "../../src/ui/background-api.ts";
 
 /** What extension pages see of the browser: functions given to `evaluate` run there. */
 declare const chrome: {
+  readonly action: { getBadgeText(details: Record<never, never>): Promise<string> };
   readonly storage: { readonly local: { set(items: Readonly<Record<string, unknown>>): Promise<void> } };
   readonly runtime: { connect(info: { readonly name: string }): UiConnection };
 };
@@ -226,6 +227,11 @@ export class ChromiumProfile implements AsyncDisposable {
         UI_PORT,
       ),
     );
+  }
+
+  /** What the extension's button shows. */
+  badge(): Promise<string> {
+    return this.#control((page) => page.evaluate(() => chrome.action.getBadgeText({})));
   }
 
   /** Stops the service worker at whatever instruction it is, and waits until it is gone. */

@@ -1,5 +1,5 @@
 /** The popup as a person uses it: its first screen, its tabs, keys, channels and the lock. */
-import type { Page } from "playwright-core";
+import type { Locator, Page } from "playwright-core";
 import type { KeyTextFormat } from "../../src/ui/background-api.ts";
 import type { ChromiumProfile } from "./chromium.ts";
 
@@ -33,6 +33,8 @@ export class Popup implements AsyncDisposable {
 
   /** Goes to where the tab begins, wherever it was left. */
   async tab(name: "channels" | "keys" | "activity" | "sites" | "network"): Promise<void> {
+    // As a popup always is; and a page behind another one is drawn seldom, so that every click would wait.
+    await this.page.bringToFront();
     const tab = this.page.getByTestId(`tab-${name}`);
     await tab.click();
     await tab.click();
@@ -42,6 +44,38 @@ export class Popup implements AsyncDisposable {
     await this.tab("channels");
     await this.page.locator(`[data-testid="channel-row"][data-channel-id="${channelId}"]`).click();
     await this.page.getByTestId("channel-view").waitFor();
+  }
+
+  /** Fills in the form of a new channel; resolves when the form is ready to be sent off. */
+  async fillChannelForm(site: string, channelId: string, contentTopic: string): Promise<void> {
+    const { page } = this;
+    await this.tab("channels");
+    await page.getByTestId("channel-create").click();
+    await page.getByTestId("channel-form-site").fill(site);
+    await page.getByTestId("channel-form-channelId").fill(channelId);
+    await page.getByTestId("channel-form-contentTopic").fill(contentTopic);
+  }
+
+  /** Makes the channel of the form; resolves when its view is shown. */
+  async createChannel(): Promise<void> {
+    await this.page.getByTestId("channel-form-save").click();
+    await this.page.getByTestId("channel-view").waitFor();
+  }
+
+  /** Presses what asks for a confirmation, and confirms. */
+  async confirm(button: Locator): Promise<void> {
+    await button.click();
+    await this.page.getByTestId("confirm-action").click();
+  }
+
+  /** Presses what copies, and reads what it says that it copied. */
+  async copied(button: Locator): Promise<string> {
+    const { page } = this;
+    await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+    const copied = page.getByText("Copied").locator("visible=true").first();
+    await button.click();
+    await copied.waitFor();
+    return page.evaluate(() => navigator.clipboard.readText());
   }
 
   async openKey(name: string): Promise<void> {

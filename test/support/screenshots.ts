@@ -9,6 +9,19 @@ const OUTPUT = join(import.meta.dirname, "../../.output");
 export const TEST_SCREENSHOTS = join(OUTPUT, "screenshots");
 export const DEMO_SCREENSHOTS = join(OUTPUT, "demo");
 
+/** CSS pixels of the narrowest popup that is supported. */
+const NARROW = 320;
+
+/** The same, and `NAME-narrow.png` of a popup that is as narrow as one may be; leaves the page as it was. */
+export async function popupScreenshots(page: Page, name: string): Promise<void> {
+  await screenshots(page, TEST_SCREENSHOTS, name);
+  const size = page.viewportSize();
+  if (size === null) return;
+  await page.setViewportSize({ ...size, width: NARROW });
+  await page.screenshot({ path: join(TEST_SCREENSHOTS, `${name}-narrow.png`), animations: "disabled" });
+  await page.setViewportSize(size);
+}
+
 /** Writes `NAME-light.png` and `NAME-dark.png`; leaves the page in the light scheme. */
 export async function screenshots(page: Page, directory: string, name: string): Promise<void> {
   await mkdir(directory, { recursive: true });

@@ -64,6 +64,19 @@ describe("the popup's server", () => {
     expect(popup.frames.length - before).toBe(1);
   });
 
+  test("what nobody can read is a change too, and a flood of it is one snapshot", async () => {
+    const { world, popup } = await opened();
+    const { manager } = await world.worker();
+    const before = popup.frames.length;
+    const none = { otherMarker: 0, otherLayout: 0, unreadable: 0, otherChannel: 0 };
+    for (let undecryptable = 1; undecryptable <= 50; undecryptable++) {
+      const diagnostics = { ...none, undecryptable };
+      manager.tell({ origin: SITE, channelId: "room" }, { type: "diagnostics", diagnostics });
+    }
+    await world.clock.advance(1_000);
+    expect(popup.frames.length - before).toBe(1);
+  });
+
   test("a prompt is shown, and answered once", async () => {
     const { world, popup, command } = await opened();
     const other = world.page("https://other.example");

@@ -1,0 +1,264 @@
+/** Channels and sites as a person handles them in the popup, and the site that uses what was made there. */
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ErrorCode } from "../../../src/provider/provider-api.ts";
+import { ChannelPage } from "../../support/channel-page.ts";
+import type { ChromiumProfile } from "../../support/chromium.ts";
+import { type PageServer, startPageServer } from "../../support/page-server.ts";
+import { Popup } from "../../support/popup.ts";
+import { popupScreenshots } from "../../support/screenshots.ts";
+import { Stack } from "../../support/stack.ts";
+
+const SITE = { "/": { html: "<!doctype html><title>A site</title>" } };
+const ATTACHED = { ok: true, value: null };
+const GARDEN = { channelId: "garden", contentTopic: "/test/1/garden/proto" };
+const PLAIN = { encryption: { mode: "none" } } as const;
+const SHED = { channelId: "shed", contentTopic: "/test/1/shed/proto", ...PLAIN };
+
+/** What a page is told about its channel and its grant. */
+interface Told {
+  readonly close: string[];
+  readonly grants: number[];
+}
+declare global {
+  interface Window {
+    told?: Told;
+  }
+}
+
+/** Has the page note, from now on, why its channel closes and how many grants it has. */
+function note(page: Page): Promise<void> {
+  return page.evaluate(() => {
+    const told: Told = { close: [], grants: [] };
+    window.told = told;
+    window.testChannel?.channel.on("close", ({ reason }) => told.close.push(reason));
+    window.reliableChannel?.on("permissionsChanged", (grants) => told.grants.push(grants.length));
+  });
+}
+
+/** Waits until the page was told so. */
+async function told(page: Page, what: { readonly [K in keyof Told]?: Told[K] }): Promise<void> {
+  await page.waitForFunction((wanted) => {
+    const { told } = window;
+    return told && JSON.stringify({ ...told, ...wanted }) === JSON.stringify(told);
+  }, what);
+}
+
+describe("channels in the popup", () => {
+  let stack: Stack;
+  let server: PageServer;
+  /** A second site. */
+  let other: PageServer;
+  let profile: ChromiumProfile;
+  let popup: Popup;
+  let page: Page;
+  let garden: ChannelPage;
+  let shed: ChannelPage;
+
+  beforeAll(async () => {
+    [server, other, stack] = await Promise.all([startPageServer(SITE), startPageServer(SITE), Stack.start()]);
+    profile = await stack.profile();
+    popup = await Popup.open(profile);
+    await popup.welcome(null);
+    page = popup.page;
+    garden = new ChannelPage(await profile.open(server.origin), { ...GARDEN, senderId: "alice" });
+    shed = new ChannelPage(await profile.open(server.origin), { ...SHED, senderId: "alice" });
+  });
+
+  afterAll(async () => {
+    await stack?.close();
+    await Promise.all([server?.close(), other?.close()]);
+  });
+
+  const row = (channelId: string) => page.locator(`[data-testid="channel-row"][data-channel-id="${channelId}"]`);
+
+  test("a form that is not filled in says what is missing, field by field", async () => {
+    await popup.fillChannelForm("not a site", "", "no topic");
+    await page.getByTestId("channel-form-save").click();
+    await page.getByTestId("channel-form-site-error").waitFor();
+    expect(await page.locator("[aria-invalid='true']").count()).toBe(3);
+    await expect
+      .poll(() => page.evaluate(() => document.activeElement?.getAttribute("data-testid")))
+      .toBe("channel-form-site");
+    await popupScreenshots(page, "popup-channel-form-errors");
+  });
+
+  test("makes an encrypted channel for a site that never asked; it waits, closed, until the site does", async () => {
+    await popup.fillChannelForm(server.origin, GARDEN.channelId, GARDEN.contentTopic);
+    await page.getByTestId("key-choice-make").check();
+    await page.getByTestId("key-choice-name").fill("Garden key");
+    await popup.createChannel();
+    expect(await page.getByTestId("channel-health").textContent()).toContain("Closed");
+    expect(await page.getByTestId("channel-key").textContent()).toBe("Garden key");
+    await popupScreenshots(page, "popup-channel-new");
+  });
+
+  test("the site attaches under the sender id that it names, and is asked for no key", async () => {
+    const attached = garden.attach();
+    const prompt = await profile.waitForPrompt();
+    expect(await prompt.getByTestId("key-choice").count()).toBe(0);
+    await profile.answerPrompt("always");
+    expect(await attached).toEqual(ATTACHED);
+    expect(await garden.page.evaluate(() => window.testChannel?.channel.senderId)).toBe("alice");
+    const sent = await garden.send("First light");
+    if (!sent.ok) throw new Error(sent.message);
+    await garden.waitFor("reliable:message:sent", { requestId: sent.value });
+    const another = new ChannelPage(await profile.open(server.origin), { ...GARDEN, senderId: "mallory" });
+    expect(await another.attach()).toMatchObject({ ok: false, code: ErrorCode.InvalidParams });
+    await another.page.close();
+  });
+
+  test("a channel made for a site that is allowed is open at once, and the site takes it up all the same", async () => {
+    await popup.fillChannelForm(server.origin, SHED.channelId, SHED.contentTopic);
+    await page.getByTestId("channel-form-encrypted").uncheck();
+    await popup.createChannel();
+    await page.getByTestId("channel-health").and(page.locator('[data-tone="good"]')).waitFor();
+    expect(await page.getByTestId("channel-encryption").textContent()).toContain("Not encrypted");
+    expect(await shed.attach()).toEqual(ATTACHED);
+    expect(await shed.page.evaluate(() => window.testChannel?.channel.senderId)).toBe("alice");
+  });
+
+  test("renames, gives another key, and shows an invitation", async () => {
+    await popup.openChannel(GARDEN.channelId);
+    await page.getByTestId("channel-rename-name").fill("Allotment");
+    await page.getByTestId("channel-rename-save").click();
+    await page.getByRole("heading", { name: "Allotment" }).waitFor();
+
+    await popup.changeToNewKey(GARDEN.channelId, "Second key");
+    await popup.openChannel(GARDEN.channelId);
+    expect(await page.getByTestId("channel-key").textContent()).toBe("Second key");
+
+    await page.getByTestId("channel-share").click();
+    await page.getByTestId("share-view").waitFor();
+    await page.getByTestId("share-show").click();
+    expect((await page.getByTestId("share-text").inputValue()).length).toBeGreaterThan(40);
+    await page.getByRole("img", { name: /Allotment/ }).waitFor();
+    await popupScreenshots(page, "popup-channel-share");
+    await page.getByTestId("back").click();
+    await popupScreenshots(page, "popup-channel-renamed");
+  });
+
+  test("the list shows name, site, topic, health, last activity, members and what is on its way", async () => {
+    await popup.tab("channels");
+    for (const node of stack.network.nodes) node.faults.set("lightpush", { kind: "hold" });
+    const sent = await shed.send("Held up on its way");
+    if (!sent.ok) throw new Error(sent.message);
+    await row("shed").getByTestId("channel-pending").waitFor();
+    const words = await row("garden").textContent();
+    for (const word of ["Allotment", "localhost", GARDEN.contentTopic, "Nobody seen yet", "Encrypted"]) {
+      expect(words).toContain(word);
+    }
+    expect(await row("garden").locator("time").count()).toBe(1);
+    expect(await row("shed").getByTestId("channel-health").getAttribute("data-tone")).toBe("good");
+    await popupScreenshots(page, "popup-channel-list");
+    for (const node of stack.network.nodes) node.faults.clear();
+    await shed.waitFor("reliable:message:sent", { requestId: sent.value });
+    await row("shed").getByTestId("channel-pending").waitFor({ state: "detached" });
+  });
+
+  test("closes a channel, and the page is told; the site opens it again, and so does the popup", async () => {
+    await note(shed.page);
+    await popup.openChannel("shed");
+    await popup.confirm(page.getByTestId("close-channel"));
+    await told(shed.page, { close: ["user"] });
+    expect(await shed.send("Too late")).toMatchObject({ ok: false, code: ErrorCode.ChannelClosed });
+    await row("shed").getByText("Closed").waitFor();
+
+    expect(await shed.attach()).toEqual(ATTACHED);
+    await row("shed").getByTestId("channel-health").and(page.locator('[data-tone="good"]')).waitFor();
+
+    await popup.openChannel("shed");
+    await popup.confirm(page.getByTestId("close-channel"));
+    await popup.openChannel("shed");
+    await popupScreenshots(page, "popup-channel-closed");
+    await page.getByTestId("reopen-channel").click();
+    await page.getByTestId("channel-health").and(page.locator('[data-tone="good"]')).waitFor();
+    expect(await shed.attach()).toEqual(ATTACHED);
+  });
+
+  test("deletes a channel after a confirmation, and not without one", async () => {
+    await note(shed.page);
+    await popup.openChannel("shed");
+    await page.getByTestId("delete-channel").click();
+    await popupScreenshots(page, "popup-channel-delete");
+    await page.getByTestId("confirm-cancel").click();
+    await popup.confirm(page.getByTestId("delete-channel"));
+    await told(shed.page, { close: ["user"] });
+    await row("shed").waitFor({ state: "detached" });
+    expect(await row("garden").count()).toBe(1);
+  });
+
+  test("searches by name, site or topic once there are more than eight", async () => {
+    expect(await page.getByTestId("channel-search").count()).toBe(0);
+    await shed.page.evaluate(async () => {
+      for (let i = 1; i <= 8; i++) {
+        await window.reliableChannel?.createReliableChannel({
+          channelId: `room ${i}`,
+          contentTopic: `/test/1/room-${i}/proto`,
+          encryption: { mode: "none" },
+        });
+      }
+    });
+    await page.getByTestId("channel-search").fill("allot");
+    await expect.poll(() => page.getByTestId("channel-row").count()).toBe(1);
+    await page.getByTestId("channel-search").fill("room-7");
+    await expect.poll(() => row("room 7").count()).toBe(1);
+    expect(await page.getByTestId("channel-row").count()).toBe(1);
+    await popupScreenshots(page, "popup-channel-search");
+    await page.getByTestId("channel-search").fill("nothing like it");
+    await page.getByRole("button", { name: "Clear search" }).click();
+    await expect.poll(() => page.getByTestId("channel-row").count()).toBe(9);
+  });
+
+  describe("sites", () => {
+    const site = (origin: string) => page.locator(`[data-testid="site-row"][data-origin="${origin}"]`);
+    let elsewhere: ChannelPage;
+
+    test("shows what each site uses, and takes the access of one away: its page is told", async () => {
+      elsewhere = new ChannelPage(await profile.open(other.origin), { ...SHED, channelId: "elsewhere" });
+      const attached = elsewhere.attach();
+      await profile.answerPrompt("once");
+      expect(await attached).toEqual(ATTACHED);
+      await popup.tab("sites");
+      expect(await site(server.origin).getByTestId("site-channels").textContent()).toBe("9 channels");
+      expect(await site(server.origin).getByTestId("site-keys").textContent()).toBe("2 keys");
+      expect(await site(other.origin).getByTestId("site-channels").textContent()).toBe("1 channel");
+      await popupScreenshots(page, "popup-sites-use");
+
+      await note(elsewhere.page);
+      await popup.confirm(site(other.origin).getByTestId("revoke"));
+      await site(other.origin).waitFor({ state: "detached" });
+      await told(elsewhere.page, { close: ["revoked"], grants: [0] });
+      expect(await site(server.origin).count()).toBe(1);
+    });
+
+    test("takes all access away at once, and what is blocked stays blocked until it is unblocked", async () => {
+      const blocked = elsewhere.attach();
+      await profile.answerPrompt("block");
+      expect(await blocked).toMatchObject({ ok: false });
+      const third = await startPageServer(SITE);
+      try {
+        const asking = new ChannelPage(await profile.open(third.origin), { ...SHED, channelId: "third" });
+        const attached = asking.attach();
+        await profile.answerPrompt("always");
+        expect(await attached).toEqual(ATTACHED);
+        await Promise.all([note(asking.page), note(garden.page)]);
+        await page.getByTestId("revoke-all").click();
+        await popupScreenshots(page, "popup-revoke-all");
+        await page.getByTestId("confirm-action").click();
+        for (const origin of [server.origin, third.origin]) await site(origin).waitFor({ state: "detached" });
+        await told(asking.page, { close: ["revoked"], grants: [0] });
+        await told(garden.page, { close: ["revoked"], grants: [0] });
+        await popupScreenshots(page, "popup-sites-blocked");
+      } finally {
+        await third.close();
+      }
+
+      await site(other.origin).getByTestId("unblock").click();
+      await page.getByTestId("sites-empty").waitFor();
+      const again = elsewhere.attach();
+      await profile.answerPrompt("once");
+      expect(await again).toEqual(ATTACHED);
+    });
+  });
+});

@@ -18,6 +18,7 @@ import type {
   ChannelApi,
   ChannelError,
   ChannelKey,
+  ChannelListener,
   ChannelManagerApi,
   ChannelParams,
   ChannelStatus,
@@ -36,14 +37,15 @@ export interface LockedParts {
 }
 
 class LockedChannel implements ChannelApi {
-  readonly #key: ChannelKey;
+  readonly key: ChannelKey;
   readonly #table: Table<string, ChannelRow>;
   readonly #parked: ParkedMessages;
   readonly #messaging: MessageReceiver;
   #row: ChannelRow;
+  #toldStatus = "";
 
   constructor(key: ChannelKey, row: ChannelRow, stored: StoredRows, { journal, storage, messaging }: LockedParts) {
-    this.#key = key;
+    this.key = key;
     this.#table = new Table("channels", journal, channelScope(key), [[ONLY_ROW, row]]);
     this.#parked = new ParkedMessages(openParkedTables(key, journal, stored), storage);
     this.#messaging = messaging;
@@ -58,7 +60,7 @@ class LockedChannel implements ChannelApi {
   }
 
   get origin(): string {
-    return this.#key.origin;
+    return this.key.origin;
   }
 
   get isOpen(): boolean {
@@ -66,7 +68,7 @@ class LockedChannel implements ChannelApi {
   }
 
   getChannelId(): string {
-    return this.#key.channelId;
+    return this.key.channelId;
   }
 
   getContentTopic(): string {
@@ -115,6 +117,14 @@ class LockedChannel implements ChannelApi {
     return this.#row.handled.seq;
   }
 
+  /** Its status, if that is not what it was when this was called last. */
+  changedStatus(): ChannelStatus | undefined {
+    const status = this.status();
+    const before = this.#toldStatus;
+    this.#toldStatus = JSON.stringify(status);
+    return this.#toldStatus === before ? undefined : status;
+  }
+
   status(): ChannelStatus {
     const { contentTopic, open } = this.#row;
     return { state: open ? "opening" : "closed", health: this.#messaging.topicHealth(contentTopic), pending: 0 };
@@ -128,7 +138,7 @@ class LockedChannel implements ChannelApi {
     const { contentTopic, senderId, profile, encryption, placement, keys, label } = this.#row;
     const { createdAt, lastActiveAt, logged, handled } = this.#row;
     return {
-      ...this.#key,
+      ...this.key,
       contentTopic,
       senderId,
       profile,
@@ -136,7 +146,7 @@ class LockedChannel implements ChannelApi {
       placement,
       ...(keys.current === undefined ? {} : { keyId: keys.current }),
       earlierKeyIds: keys.earlier,
-      label: label ?? this.#key.channelId,
+      label: label ?? this.key.channelId,
       createdAt,
       lastActiveAt,
       status: this.status(),
@@ -150,6 +160,7 @@ export class LockedChannels implements ChannelManagerApi {
   readonly #channels: readonly LockedChannel[];
   readonly #transactor: Transactor;
   readonly #messaging: MessageReceiver;
+  readonly #listeners = new Set<ChannelListener>();
   readonly #healthListeners = new Set<() => void>();
 
   /** Reads the channels' rows, which hold no content. Nothing is received before `start`. */
@@ -203,11 +214,20 @@ export class LockedChannels implements ChannelManagerApi {
         return !done.includes(false);
       }
       case "health":
+        this.#tellStatuses();
         for (const listener of this.#healthListeners) listener();
         return true;
       default:
         // What became of what was sent before is for the one that sent it.
         return false;
+    }
+  }
+
+  #tellStatuses(): void {
+    for (const channel of this.channels()) {
+      const status = channel.changedStatus();
+      if (status === undefined) continue;
+      for (const listener of this.#listeners) listener(channel.key, { type: "status", status });
     }
   }
 
@@ -270,8 +290,9 @@ export class LockedChannels implements ChannelManagerApi {
     return err(LOCKED);
   }
 
-  /** Nothing happens that anybody could be told of. */
-  listen(): () => void {
-    return () => {};
+  /** Tells of statuses: nothing else can be told. */
+  listen(listener: ChannelListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 }

@@ -21,8 +21,8 @@ import type {
 import { UI_PORT } from "../ui/background-api.ts";
 import { Activity } from "./activity.ts";
 import { type Badge, badgeOf } from "./badge.ts";
-import { diagnosticsText } from "./diagnostics-text.ts";
 import type { CipherPages } from "./cipher-pages.ts";
+import { diagnosticsText } from "./diagnostics-text.ts";
 import type { Permissions } from "./permissions.ts";
 import { isOwnPage } from "./principal.ts";
 import { type Carried, channelRefusal, refused } from "./refusals.ts";

@@ -35,6 +35,11 @@ export function networkWords(network: UiNetwork | undefined, online: boolean): N
   }
 }
 
+/** What the header says: that nothing is read or sent before the person unlocks counts for more than the network. */
+export function headerWords(network: StatusWords, locked: boolean): StatusWords {
+  return locked ? { label: "lockedTitle", tone: "idle" } : network;
+}
+
 export function channelWords(status: ChannelStatus): StatusWords {
   if (status.state === "closed") return { label: "stateClosed", tone: "idle" };
   if (status.state === "opening") return { label: "stateOpening", tone: "busy" };

@@ -2,6 +2,7 @@
 import type { Page } from "playwright-core";
 import type {
   ChannelEventMap,
+  ChannelStatus,
   CreateChannelParams,
   Encryption,
   ReliableChannel,
@@ -111,7 +112,10 @@ export class ChannelPage {
   }
 
   /** Sends a text; resolves once the request is durable. */
-  send(text: string, idempotencyKey?: string): Promise<Outcome<string>> {
+  send(
+    text: string,
+    options: { readonly idempotencyKey?: string; readonly ephemeral?: boolean } = {},
+  ): Promise<Outcome<string>> {
     return this.page.evaluate(
       async ({ text, options }) => {
         try {
@@ -125,7 +129,27 @@ export class ChannelPage {
           return { ok: false as const, name, message, code };
         }
       },
-      { text, options: idempotencyKey === undefined ? {} : { idempotencyKey } },
+      { text, options },
+    );
+  }
+
+  /** Waits until the channel of a locked extension hears the network. */
+  hearsWhileLocked(): Promise<void> {
+    return this.page.evaluate(
+      (limit) =>
+        new Promise<void>((resolve, reject) => {
+          const channel = window.testChannel?.channel;
+          if (channel === undefined) throw new Error("The channel is not attached");
+          const timer = setTimeout(() => reject(new Error("It hears nothing")), limit);
+          const look = ({ state, health }: ChannelStatus): void => {
+            if (state !== "opening" || health === "NOT_SUBSCRIBED" || health === "UNHEALTHY") return;
+            clearTimeout(timer);
+            resolve();
+          };
+          channel.on("status", look);
+          channel.status().then(look, reject);
+        }),
+      EVENT_MS,
     );
   }
 

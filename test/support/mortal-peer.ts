@@ -6,11 +6,12 @@
 
 import { MemoryStorage } from "../../packages/reliable-channel/mock/memory-storage.ts";
 import type { VirtualClock } from "../../packages/reliable-channel/mock/virtual-clock.ts";
-import type { MessagingClient, MessagingEvent, Storage } from "../../src/channel/ports.ts";
+import { LockedChannels } from "../../src/channel/locked-channels.ts";
+import type { MessageReceiver, MessagingClient, MessagingEvent, Storage } from "../../src/channel/ports.ts";
 import type { ReliableChannel } from "../../src/channel/reliable-channel.ts";
 import { type ManagerParts, ReliableChannelManager } from "../../src/channel/reliable-channel-manager.ts";
 import type { Chance } from "../../src/channel/shell.ts";
-import type { ChannelEvent, ChannelKey, ChannelNotice, RequestId } from "../../src/channel/types.ts";
+import type { ChannelEvent, ChannelKey, ChannelNotice, EncryptionMode, RequestId } from "../../src/channel/types.ts";
 import type { Bytes } from "../../src/common/bytes.ts";
 import type { Clock } from "../../src/common/clock.ts";
 import { Journal } from "../../src/common/table.ts";
@@ -89,6 +90,13 @@ export interface World {
   readonly points: CrashPoints;
 }
 
+export interface MortalPeerOptions {
+  readonly rateLimit?: RateLimitConfig;
+  /** Of its channel; unencrypted by default. */
+  readonly encryption?: EncryptionMode;
+  readonly cipher?: Cipher;
+}
+
 export class MortalPeer {
   readonly name: string;
   readonly storage = new MemoryStorage();
@@ -102,22 +110,25 @@ export class MortalPeer {
   lives = 0;
   readonly #world: World;
   readonly #chance: Chance;
-  readonly #rateLimit: RateLimitConfig | undefined;
+  readonly #options: MortalPeerOptions;
   #life = new Life();
   #messaging: FakeMessaging | undefined;
   #manager: ReliableChannelManager | undefined;
+  /** Whether its vault is, as soon as it begins anew. */
+  #isLocked = false;
+  #stop: (() => Promise<void>) | undefined;
 
-  constructor(name: string, world: World, rateLimit?: RateLimitConfig) {
+  constructor(name: string, world: World, options: MortalPeerOptions = {}) {
     this.name = name;
     this.#world = world;
     this.#chance = seededChance(7);
-    this.#rateLimit = rateLimit;
+    this.#options = options;
   }
 
   /** Lets it live until `action` came to its end, starting it as often as that takes: `action` may begin more than once. */
   async act<T>(action: () => Promise<T>): Promise<T> {
     for (;;) {
-      if (this.#manager === undefined || this.#life.isOver) {
+      if (this.#stop === undefined || this.#life.isOver) {
         await this.#untilDead(() => this.#begin());
         continue;
       }
@@ -154,9 +165,9 @@ export class MortalPeer {
   open(): Promise<void> {
     return this.act(async () => {
       if (this.manager.channelExists(ROOM)) return;
-      await this.#call("create", () =>
-        this.manager.createReliableChannel({ ...ROOM, contentTopic: TOPIC, senderId: this.name, encryption: "none" }),
-      );
+      const { encryption = "none" } = this.#options;
+      const params = { ...ROOM, contentTopic: TOPIC, senderId: this.name, encryption, keyId: "red" };
+      await this.#call("create", () => this.manager.createReliableChannel(params));
       await this.#attach();
     });
   }
@@ -207,8 +218,19 @@ export class MortalPeer {
 
   /** Ends in order, as when the person chooses another network. What is done next starts it again. */
   async stop(): Promise<void> {
-    await this.act(() => this.#call("stop", () => this.manager.stop()));
+    await this.act(() => this.#call("stop", async () => this.#stop?.()));
     this.#life.end();
+  }
+
+  /** From now on it lives with its vault locked. */
+  async lock(): Promise<void> {
+    await this.stop();
+    this.#isLocked = true;
+  }
+
+  async unlock(): Promise<void> {
+    await this.stop();
+    this.#isLocked = false;
   }
 
   /** The page handled everything that it heard. */
@@ -269,28 +291,43 @@ export class MortalPeer {
     const life = new Life(points);
     this.#life = life;
     this.#manager = undefined;
+    this.#stop = undefined;
     this.lives++;
-    const messaging = new FakeMessaging(network, this.mailbox);
+    // While it is locked, tasks are out of reach.
+    const messaging = new FakeMessaging(
+      network,
+      this.#isLocked ? new FakeMailbox(this.mailbox.received) : this.mailbox,
+    );
     messaging.automatic = this.automatic;
     this.#messaging = messaging;
     const port = <T extends object>(name: keyof typeof PORT_METHODS, target: T): T =>
       life.port<T>(name, target, PORT_METHODS[name] satisfies PortKinds);
     const journal = new Journal();
     const storage = port<Storage>("storage", this.storage);
+    const transactor = new Transactor(journal, storage);
+    if (this.#isLocked) {
+      const receiver = port<MessageReceiver>("messaging", messaging);
+      const locked = await LockedChannels.load({ storage, journal, transactor, messaging: receiver });
+      await locked.start();
+      this.#stop = () => locked.stop();
+      return;
+    }
+    const { rateLimit, cipher = none } = this.#options;
     const manager = await ReliableChannelManager.load({
       storage,
       journal,
-      transactor: new Transactor(journal, storage),
+      transactor,
       messaging: port<MessagingClient>("messaging", messaging),
       clock: port<Clock>("clock", clock),
       chance: port<Chance>("chance", this.#chance),
-      cipherFor: () => port<Cipher>("cipher", none),
-      ...(this.#rateLimit === undefined ? {} : { rateLimit: this.#rateLimit }),
+      cipherFor: () => port<Cipher>("cipher", cipher),
+      ...(rateLimit === undefined ? {} : { rateLimit }),
     });
     const told = life.outward("notice", (_channel, notice) => this.#hear(notice as ChannelNotice));
     manager.listen(told);
     await manager.start();
     this.#manager = manager;
+    this.#stop = () => manager.stop();
     await this.#attach();
   }
 

@@ -85,8 +85,8 @@ describe("two profiles on one channel", () => {
   });
 
   test("the same idempotency key sends once and gives the first identifier again", async () => {
-    const first = await alice.send("only once", "key-1");
-    const again = await alice.send("only once", "key-1");
+    const first = await alice.send("only once", { idempotencyKey: "key-1" });
+    const again = await alice.send("only once", { idempotencyKey: "key-1" });
     expect(first.ok).toBe(true);
     expect(again).toEqual(first);
     await bob.waitFor(RECEIVED, { text: "only once" });

@@ -62,6 +62,8 @@ describe("the vault", () => {
   const keyText = key.toString("hex");
   const question = randomText();
   const answer = randomText();
+  /** Sent to alice while she is locked, for good. */
+  const parked = randomText();
   let stack: Stack;
   let server: PageServer;
   let aliceProfile: ChromiumProfile;
@@ -100,8 +102,8 @@ describe("the vault", () => {
     return page;
   }
 
-  async function take(from: ChannelPage, text: string): Promise<string> {
-    const sent = await from.send(text);
+  async function take(from: ChannelPage, text: string, ephemeral = false): Promise<string> {
+    const sent = await from.send(text, { ephemeral });
     if (!sent.ok) throw new Error(`${sent.code} ${sent.message}`);
     return sent.value;
   }
@@ -140,15 +142,19 @@ describe("the vault", () => {
     await popup.close();
   });
 
-  test("unlocked: the page goes on, and what was sent in the meantime arrives", async () => {
+  test("unlocked: the page goes on, and what was sent in the meantime arrives, also what no store keeps", async () => {
+    await alice.hearsWhileLocked();
     const requestId = await take(bob, "The red one or the blue one?");
-    await bob.waitFor("reliable:message:sent", { requestId });
-    expect((await alice.seen(RECEIVED)).map(({ text }) => text)).not.toContain("The red one or the blue one?");
+    const ephemeralId = await take(bob, "Somebody is typing", true);
+    for (const id of [requestId, ephemeralId]) await bob.waitFor("reliable:message:sent", { requestId: id });
+    expect(await alice.seen(RECEIVED)).toHaveLength(1);
 
     const popup = await Popup.open(aliceProfile);
+    expect(await popup.page.getByTestId("network-status").textContent()).toContain("Locked");
     await popup.unlock(PASSWORD);
     await popup.close();
     await alice.waitFor(RECEIVED, { text: "The red one or the blue one?" });
+    await alice.waitFor(RECEIVED, { text: "Somebody is typing" });
     await bob.waitFor("reliable:message:delivered", { requestId });
     await deliver(alice, bob, "The blue one");
   });
@@ -173,6 +179,10 @@ describe("the vault", () => {
     await deliver(alice, bob, "Nobody asked me for the password");
     await locked;
     expect(await alice.send("Hello?")).toMatchObject({ ok: false, code: ErrorCode.Locked });
+    // What lies on the disk from now on was never opened.
+    await alice.hearsWhileLocked();
+    const requestId = await take(bob, parked);
+    await bob.waitFor("reliable:message:sent", { requestId });
   });
 
   test("a closed profile holds no key, no password and no message in any form, and the same look finds what is not sealed", async () => {
@@ -181,6 +191,7 @@ describe("the vault", () => {
       password: Buffer.from(PASSWORD),
       question: Buffer.from(question),
       answer: Buffer.from(answer),
+      parked: Buffer.from(parked),
     };
     expect(await aliceProfile.atRest((directory) => scan(directory, secrets))).toEqual([]);
 
@@ -207,6 +218,6 @@ describe("the vault", () => {
       },
     );
     const found = await bobProfile.atRest((directory) => scan(directory, { ...secrets, ...canaries }));
-    expect(found).toEqual(["answer", "base64", "hex", "question", "raw", "utf16"]);
+    expect(found).toEqual(["answer", "base64", "hex", "parked", "question", "raw", "utf16"]);
   });
 });

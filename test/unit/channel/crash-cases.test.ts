@@ -12,6 +12,7 @@ vi.mock("../../../src/limits.ts", async (original) => {
 
 const SEND = "a three-segment send, the sender killed";
 const RECEIVE = "a three-segment receive with one segment out of order, the receiver killed";
+const LOCKED = "a receive while the vault is locked, the receiver killed";
 
 test.each([
   ["crash before commit", SEND, "before storage.commit"],
@@ -19,6 +20,8 @@ test.each([
   ["crash after commit before dispatch", SEND, "before messaging.send"],
   ["crash after dispatch before mark", SEND, "after messaging.send"],
   ["crash after delivery before the page heard", RECEIVE, "before notice"],
+  ["crash between parking and the topic's progress", LOCKED, "after callback of messaging.listen received"],
+  ["crash in the middle of taking in what is parked", LOCKED, "before cipher.decrypt"],
 ])("%s: %s", { timeout: 60_000 }, async (_, name, boundary) => {
   const scenario = SCENARIOS.find((each) => each.name === name) ?? expect.unreachable(name);
   const report = await enumerateCrashes(scenario, (label) => label === boundary || label.startsWith(`${boundary} `));

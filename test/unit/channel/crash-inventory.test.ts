@@ -34,6 +34,7 @@ const SEND = "a three-segment send, the sender killed";
 const RECEIVE = "a three-segment receive with one segment out of order, the receiver killed";
 const FAILURE = "a failed segment and a retry, the sender killed";
 const FULL = "a log that is full and is handled, the receiver killed";
+const AWAY = "a cipher that goes and comes back, its side killed";
 const CLOSE = "a close and a new opening, the sender killed";
 const TAKING_UP = "a prepared channel that its page takes up, the taker killed";
 
@@ -70,7 +71,7 @@ const EXERCISED: Record<Boundary, string | "unused"> = {
   "chance.random": RECEIVE,
   "cipher.encrypt": SEND,
   "cipher.decrypt": RECEIVE,
-  "cipher.unavailable": "unused",
+  "cipher.unavailable": AWAY,
   "callback of clock.after": SEND,
   "callback of messaging.listen propagated": SEND,
   "callback of messaging.listen sent": SEND,

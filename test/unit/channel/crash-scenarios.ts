@@ -9,13 +9,15 @@ import { expect } from "vitest";
 import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
 import type { ReceivedMessage } from "../../../src/channel/ports.ts";
 import { type Bytes, utf8 } from "../../../src/common/bytes.ts";
+import type { Cipher } from "../../../src/encryption/cipher.ts";
 import { LIMITS } from "../../../src/limits.ts";
+import { AwayCipher } from "../../support/away-cipher.ts";
 import type { CrashScenario } from "../../support/crash-enumerator.ts";
 import type { CrashPoints } from "../../support/crash-points.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
 import { assertInvariants, type MemberRecord, type Sent } from "../../support/invariants.ts";
 import { MortalPeer, type World } from "../../support/mortal-peer.ts";
-import { Peer, TOPIC } from "../../support/peer.ts";
+import { ORIGIN, Peer, TOPIC } from "../../support/peer.ts";
 
 const SECOND = 1000;
 /** Three segments where one has 256 bytes. */
@@ -52,7 +54,9 @@ async function threeSegmentSend(points: CrashPoints): Promise<void> {
 async function sendAcrossEpochs(points: CrashPoints): Promise<void> {
   const world = worldOf(points);
   const bob = await immortal("bob", world);
-  const alice = new MortalPeer("alice", world, { enabled: true, epochSeconds: 60, messagesPerEpoch: 2 });
+  const alice = new MortalPeer("alice", world, {
+    rateLimit: { enabled: true, epochSeconds: 60, messagesPerEpoch: 2 },
+  });
   await alice.open();
   await alice.send(THREE_SEGMENTS, "once");
   await alice.pass(SECOND);
@@ -264,6 +268,57 @@ async function fullLog(points: CrashPoints): Promise<void> {
   for (const requestId of requestIds) expect(alice.channel().request(requestId)).toMatchObject({ state: "delivered" });
 }
 
+/** What comes while the vault is locked is parked; in which transaction it then leaves, no crash may show. */
+async function receiveWhileLocked(points: CrashPoints): Promise<void> {
+  const world = worldOf(points);
+  const alice = await immortal("alice", world);
+  const bob = new MortalPeer("bob", world, { encryption: "key" });
+  await bob.open();
+  await bob.lock();
+  await bob.settle();
+  const sent: Sent[] = [];
+  for (const payload of [utf8("one"), THREE_SEGMENTS]) {
+    sent.push({ requestId: await alice.send(payload), payload });
+    await bob.settle();
+  }
+  expect(bob.storage.count("parked")).toBe(4);
+  expect(await bob.log()).toEqual([]);
+  await bob.unlock();
+  await bob.settle();
+  const payload = utf8("after");
+  sent.push({ requestId: await alice.send(payload), payload });
+  await bob.pass(5 * SECOND);
+
+  expect(typesOf(await bob.log())).toEqual(["received", "received", "received"]);
+  expect(["parked", "parkedSizes"].map((table) => bob.storage.count(table))).toEqual([0, 0]);
+  await assertEnd(bob, alice, sent);
+}
+
+/** The page that encrypts goes, and comes back: what came waits, and so does what was sent. */
+async function cipherComesAndGoes(points: CrashPoints): Promise<void> {
+  const world = worldOf(points);
+  const alice = await immortal("alice", world, new AwayCipher());
+  const cipher = new AwayCipher();
+  const bob = new MortalPeer("bob", world, { encryption: "page", cipher });
+  await bob.open();
+  await bob.settle();
+  cipher.away = true;
+  await bob.act(async () => bob.manager.cipherAway({ origin: ORIGIN, channelId: "room" }));
+  const payload = utf8("for bob");
+  const sent = [{ requestId: await alice.send(payload), payload }];
+  await bob.send(utf8("from bob"), "once");
+  await bob.settle();
+  expect(bob.mailbox.tasks).toEqual([]);
+  expect(await bob.log()).toEqual([]);
+  cipher.away = false;
+  await bob.act(async () => bob.manager.cipherReady({ origin: ORIGIN, channelId: "room" }));
+  await bob.pass(3 * SECOND);
+
+  expect(typesOf(await bob.log()).sort()).toEqual(["delivered", "received", "sent"]);
+  expect(bob.storage.count("parked")).toBe(0);
+  await assertEnd(bob, alice, sent);
+}
+
 export const SCENARIOS: readonly CrashScenario[] = [
   { name: "a three-segment send, the sender killed", run: threeSegmentSend },
   { name: "a three-segment send across two epochs, the sender killed", run: sendAcrossEpochs },
@@ -272,6 +327,8 @@ export const SCENARIOS: readonly CrashScenario[] = [
   { name: "a failed segment and a retry, the sender killed", run: failureAndRetry },
   { name: "a close and a new opening, the sender killed", run: senderCloses },
   { name: "a close and a new opening, the receiver killed", run: receiverCloses },
+  { name: "a receive while the vault is locked, the receiver killed", run: receiveWhileLocked },
+  { name: "a cipher that goes and comes back, its side killed", run: cipherComesAndGoes },
   { name: "a conversation in both directions, one side killed", run: conversation },
   { name: "a log that is full and is handled, the receiver killed", run: fullLog },
   { name: "a prepared channel that its page takes up, the taker killed", run: takingUp },
@@ -282,8 +339,8 @@ function worldOf(points: CrashPoints): World {
   return { clock, network: new FakeNetwork(clock), points };
 }
 
-async function immortal(name: string, { network }: World): Promise<Peer> {
-  const peer = await Peer.start(name, network, { seed: 2 });
+async function immortal(name: string, { network }: World, cipher?: Cipher): Promise<Peer> {
+  const peer = await Peer.start(name, network, { seed: 2, ...(cipher === undefined ? {} : { cipher }) });
   await peer.open();
   await network.settle();
   return peer;

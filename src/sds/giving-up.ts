@@ -1,7 +1,8 @@
 import type { CausalDelivery } from "./causal-delivery.ts";
 import type { Namer } from "./incoming-buffer.ts";
-import type { OutcomeDraft } from "./outcome.ts";
+import type { Lost, OutcomeDraft } from "./outcome.ts";
 import type { SdsState } from "./state.ts";
+import type { LostFacts } from "./tables.ts";
 
 /**
  * Dependencies that will not come: irretrievably lost, in the words of LIP-109. What waited for them is delivered; if they
@@ -46,29 +47,38 @@ export class GivingUp {
   #giveUp(messageIds: readonly string[], reason: string, outcome: OutcomeDraft): void {
     const { incoming, seen } = this.#state;
     // All of them are still missing while what is known of each is put together.
-    for (const messageId of messageIds) this.#report(messageId, reason, outcome);
-    for (const messageId of messageIds) {
+    const facts = messageIds.map((messageId) => this.#factsOf(messageId));
+    for (const [index, messageId] of messageIds.entries()) {
       const row = incoming.missing(messageId);
-      if (row === undefined) continue;
-      const { senderId, before } = row;
+      const lost = facts[index];
+      if (row === undefined || lost === undefined) continue;
+      if (!row.mayPredateUs) outcome.lost.push({ messageId, reason, ...this.#reportOf(messageId, lost) });
+    }
+    for (const [index, messageId] of messageIds.entries()) {
+      const lost = facts[index];
       incoming.stopLookingFor(messageId);
-      seen.lose(messageId, { before, ...(senderId === undefined ? {} : { senderId }) });
+      if (lost !== undefined) seen.lose(messageId, lost);
     }
     this.#deliverWithout(messageIds, outcome);
   }
 
-  #report(messageId: string, reason: string, outcome: OutcomeDraft): void {
-    const { incoming } = this.#state;
-    const row = incoming.missing(messageId);
-    if (row === undefined || row.mayPredateUs) return;
-    const { senderId, before } = row;
-    const namers = incoming.namersOf(messageId);
-    const sender = senderId === undefined ? {} : { senderId };
-    const since = senderId === undefined ? 0 : Math.max(0, ...namers.map((namer) => this.#sinceOf(senderId, namer)));
-    const followers = namers
+  #reportOf(messageId: string, { senderId, before, since }: LostFacts): Omit<Lost, "messageId" | "reason"> {
+    const followers = this.#state.incoming
+      .namersOf(messageId)
       .filter((namer) => senderId === undefined || namer.row.senderId === senderId)
       .map((namer) => ({ messageId: namer.messageId, distance: namer.row.history.length - namer.place }));
-    outcome.lost.push({ messageId, ...sender, reason, before, since, followers });
+    return { ...(senderId === undefined ? {} : { senderId }), before, since, followers };
+  }
+
+  #factsOf(messageId: string): LostFacts | undefined {
+    const { incoming } = this.#state;
+    const row = incoming.missing(messageId);
+    if (row === undefined) return undefined;
+    const { senderId, before } = row;
+    if (senderId === undefined) return { before, since: 0, wholeUntil: 0 };
+    const wholeUntil = this.#wholeUntil(senderId);
+    const since = incoming.namersOf(messageId).map((namer) => this.#sinceOf(senderId, namer));
+    return { senderId, before, since: Math.max(wholeUntil, ...since), wholeUntil };
   }
 
   /**
@@ -91,27 +101,40 @@ export class GivingUp {
   }
 
   /**
-   * Lamport time up to which messages of its sender precede a missing one, as far as one that names it tells: those that
-   * stand before it in that history. And a message of the same sender names the one right before it, so if that is the
-   * missing one, every other that is here and older precedes it.
+   * Lamport time up to which all messages of a sender are here: each names the one before it, so a delivered one has all
+   * that its sender sent earlier before it, unless one of these was given up.
+   */
+  #wholeUntil(senderId: string): number {
+    const { log, seen } = this.#state;
+    let until = log.newestOf(senderId) ?? 0;
+    for (const lost of seen.lostBy(senderId)) until = Math.min(until, lost.wholeUntil);
+    return until;
+  }
+
+  /**
+   * Lamport time that a missing message is younger than, as far as one that names it tells. It is younger than those of
+   * its sender that stand before it in that history. And a message names the one of its sender right before it, so if
+   * that is the missing one, it is younger than every other one that is here and older.
    */
   #sinceOf(senderId: string, { row, place }: Namer): number {
     const { incoming, log } = this.#state;
     const [before, after] = [row.history.slice(0, place), row.history.slice(place + 1)];
-    const times = before.flatMap((id) => this.#timeOf(id, senderId) ?? []);
-    const isRightBefore = row.senderId === senderId && after.every((id) => this.#timeOf(id, senderId) === undefined);
+    const times = before.flatMap((id) => this.#leastTimeOf(id, senderId) ?? []);
+    const isRightBefore =
+      row.senderId === senderId && after.every((id) => this.#leastTimeOf(id, senderId) === undefined);
     if (isRightBefore) {
-      times.push(incoming.newestBefore(senderId, row.lamport) ?? 0, log.newestBefore(senderId, row.lamport) ?? 0);
+      times.push(incoming.newestOf(senderId, row.lamport) ?? 0, log.newestOf(senderId, row.lamport) ?? 0);
     }
     return Math.max(0, ...times);
   }
 
-  /** Lamport time of a message of this sender; of one that is missing, that of the earliest message that names it. */
-  #timeOf(messageId: string, senderId: string): number | undefined {
+  /** The least Lamport time that a message has, if it is of this sender. */
+  #leastTimeOf(messageId: string, senderId: string): number | undefined {
     const { incoming, log, seen } = this.#state;
     const here = incoming.get(messageId) ?? log.get(messageId);
-    const missing = incoming.missing(messageId) ?? seen.lost(messageId);
-    if (here?.senderId === senderId) return here.lamport;
-    return missing?.senderId === senderId ? missing.before : undefined;
+    if (here) return here.senderId === senderId ? here.lamport : undefined;
+    const lost = seen.lost(messageId);
+    if (lost) return lost.senderId === senderId ? lost.since + 1 : undefined;
+    return incoming.missing(messageId)?.senderId === senderId ? this.#wholeUntil(senderId) + 1 : undefined;
   }
 }

@@ -1,4 +1,5 @@
 import { OrderedIndex } from "./ordered-index.ts";
+import { SenderTimes } from "./sender-times.ts";
 import type { IncomingRow, MissingRow, SdsTables } from "./tables.ts";
 
 /** A parked message that names another one. */
@@ -23,6 +24,7 @@ export class IncomingBuffer {
   readonly #byLamport: OrderedIndex<IncomingRow>;
   readonly #byDeadline: OrderedIndex<MissingRow>;
   readonly #byRequest: OrderedIndex<MissingRow>;
+  readonly #times: SenderTimes<IncomingRow>;
   readonly #dependants = new Map<string, Set<string>>();
   #bytes = 0;
 
@@ -33,6 +35,7 @@ export class IncomingBuffer {
     this.#byLamport = new OrderedIndex(tables.incoming, ({ lamport }) => lamport);
     this.#byDeadline = new OrderedIndex(tables.missing, ({ giveUpMs }) => giveUpMs);
     this.#byRequest = new OrderedIndex(tables.missing, ({ requestMs }) => requestMs);
+    this.#times = new SenderTimes(tables.incoming);
     tables.incoming.observe((key, before, after) => {
       this.#bytes += (after?.bytes ?? 0) - (before?.bytes ?? 0);
       for (const dependency of before?.waitsFor ?? []) this.#unlink(dependency, key);
@@ -112,14 +115,8 @@ export class IncomingBuffer {
   }
 
   /** Lamport time of the newest parked message of a sender that is older than `lamport`. */
-  newestBefore(senderId: string, lamport: number): number | undefined {
-    let newest: number | undefined;
-    for (const id of this.#byLamport.ascending()) {
-      const row = this.#incoming.get(id);
-      if (row === undefined || row.lamport >= lamport) break;
-      if (row.senderId === senderId) newest = row.lamport;
-    }
-    return newest;
+  newestOf(senderId: string, lamport: number): number | undefined {
+    return this.#times.newestBefore(senderId, lamport);
   }
 
   /**

@@ -1,6 +1,7 @@
 import { fromHex } from "../common/bytes.ts";
 import type { HistoryEntry } from "./message.ts";
 import { OrderedIndex } from "./ordered-index.ts";
+import { SenderTimes } from "./sender-times.ts";
 import type { LogRow, SdsTables } from "./tables.ts";
 
 export interface LogBounds {
@@ -16,12 +17,14 @@ export class MessageLog {
   readonly #byLamport: OrderedIndex<LogRow>;
   /** Messages that no other one of the log names. */
   readonly #heads: OrderedIndex<LogRow>;
+  readonly #times: SenderTimes<LogRow>;
 
   constructor(log: SdsTables["log"], bounds: LogBounds) {
     this.#log = log;
     this.#bounds = bounds;
     this.#byLamport = new OrderedIndex(log, ({ lamport }) => lamport);
     this.#heads = new OrderedIndex(log, ({ lamport, head }) => (head ? lamport : undefined));
+    this.#times = new SenderTimes(log);
   }
 
   /** Enters a message that names `history`; the lowest messages beyond the bound leave. */
@@ -118,13 +121,9 @@ export class MessageLog {
     return this.#log.get(messageId);
   }
 
-  /** Lamport time of the newest message of a sender that is older than `lamport`. */
-  newestBefore(senderId: string, lamport: number): number | undefined {
-    for (const id of this.#byLamport.descending()) {
-      const row = this.#log.get(id);
-      if (row !== undefined && row.lamport < lamport && row.senderId === senderId) return row.lamport;
-    }
-    return undefined;
+  /** Lamport time of the newest message of a sender; of the newest that is older than `lamport`. */
+  newestOf(senderId: string, lamport?: number): number | undefined {
+    return this.#times.newestBefore(senderId, lamport);
   }
 
   /** Ids in the log's order. */

@@ -25,7 +25,7 @@ export interface Lost {
   readonly reason: string;
   /** Lamport time of the earliest message that names it: it is older. */
   readonly before: number;
-  /** Lamport time up to which what is known of its sender, or known to be missing, precedes it. */
+  /** A Lamport time that it is younger than. */
   readonly since: number;
   readonly followers: readonly Follower[];
 }

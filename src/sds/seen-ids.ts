@@ -9,6 +9,8 @@ export class SeenIds {
   readonly #bound: number;
   readonly #bySequence: OrderedIndex<SeenRow>;
   readonly #byPassing: OrderedIndex<SeenRow>;
+  /** What is lost of each sender; under the empty name what is lost of nobody known. */
+  readonly #lostOf = new Map<string, Map<string, LostFacts>>();
 
   constructor(seen: SdsTables["seen"], meta: Meta, bound: number) {
     this.#seen = seen;
@@ -16,6 +18,9 @@ export class SeenIds {
     this.#bound = bound;
     this.#bySequence = new OrderedIndex(seen, ({ sequence }) => sequence);
     this.#byPassing = new OrderedIndex(seen, ({ lost }) => (lost?.passed ? lost.before : undefined));
+    seen.observe((key, before, after) => {
+      if (before?.lost || after?.lost) this.#noteLost(key, before?.lost, after?.lost);
+    });
   }
 
   kindOf(messageId: string): SeenKind | undefined {
@@ -40,6 +45,11 @@ export class SeenIds {
     return this.#seen.get(messageId)?.lost;
   }
 
+  /** What is lost of this sender, or of nobody known. */
+  *lostBy(senderId: string): Generator<LostFacts> {
+    for (const name of new Set([senderId, ""])) yield* this.#lostOf.get(name)?.values() ?? [];
+  }
+
   /** A message with this causal history is delivered, without those of it that are lost. */
   pass(history: readonly string[]): void {
     for (const id of history) {
@@ -51,6 +61,13 @@ export class SeenIds {
   /** Lamport time up to which something may be missing that leads to what was delivered. */
   get passedUntil(): number {
     return this.#byPassing.last() ?? Number.NEGATIVE_INFINITY;
+  }
+
+  #noteLost(messageId: string, before: LostFacts | undefined, after: LostFacts | undefined): void {
+    if (before) this.#lostOf.get(before.senderId ?? "")?.delete(messageId);
+    if (!after) return;
+    const lost = this.#lostOf.get(after.senderId ?? "") ?? new Map<string, LostFacts>();
+    this.#lostOf.set(after.senderId ?? "", lost.set(messageId, after));
   }
 
   #put(messageId: string, row: Omit<SeenRow, "sequence">): void {

@@ -69,8 +69,11 @@ export interface SeenRow {
 /** What is known of a message that was given up. */
 export interface LostFacts {
   readonly senderId?: string;
-  /** Lamport time of the earliest message that named it. */
+  /** Lamport times: of the earliest message that named it, and one that it is younger than. */
   readonly before: number;
+  readonly since: number;
+  /** Lamport time up to which all messages of its sender were here when it was given up. */
+  readonly wholeUntil: number;
   /** Something that named it was delivered without it. */
   readonly passed?: true;
 }

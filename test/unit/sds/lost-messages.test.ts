@@ -203,6 +203,17 @@ test("the end of a message that is named only by the next periodic sync is looke
 });
 
 describe("a message in several parts is told lost once", () => {
+  test("though a message before it is missed too, and nothing tells which of the two its end is", () => {
+    const channel = new Channel();
+    const old = channel.send("alice", "old");
+    const cut = channel.send("alice", "cut", 3);
+    channel.arrive("bob", cut[1], ...channel.send("alice", "after"));
+    channel.pass("bob", NEVER_FOUND);
+    expect(channel.log("bob")).toEqual(["lost cut.0", "received after"]);
+    channel.arrive("bob", cut[2], ...old, cut[0]);
+    expect(channel.log("bob").slice(2)).toEqual(["lost old.0", "received old", "received cut"]);
+  });
+
   test("though another member named a part of it, having no more", () => {
     const channel = new Channel();
     const before = channel.send("alice", "before");

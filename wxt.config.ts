@@ -12,6 +12,8 @@ export default defineConfig({
     },
   },
   vite: () => ({
+    // `@waku/enr` has an older copy of the same major version, with curves of its own: fourteen kilobytes.
+    resolve: { dedupe: ["@libp2p/crypto"] },
     build: {
       rollupOptions: {
         treeshake: {

@@ -25,7 +25,7 @@ test("any seed, with a store: I1–I5 hold, nothing is lost, and everyone ends w
       expect(run.convergedMs).toBeDefined();
       expect(run.sameLog).toBe(true);
     }),
-    { numRuns: 60 },
+    { numRuns: 150 },
   );
 });
 
@@ -38,7 +38,7 @@ test("any seed, without a store, once the network loses nothing more: the same",
       expect(run.convergedMs).toBeDefined();
       expect(run.sameLog).toBe(true);
     }),
-    { numRuns: 60 },
+    { numRuns: 150 },
   );
 });
 
@@ -49,7 +49,7 @@ test("any seed, where the network never stops losing: I1–I5 hold all the same,
       expect(breaches(run)).toEqual([]);
       if (run.convergedMs !== undefined) expect(run.sameLog).toBe(true);
     }),
-    { numRuns: 100 },
+    { numRuns: 300 },
   );
 });
 

@@ -89,8 +89,9 @@ describe("activity in the popup", () => {
       page.locator('[data-testid="transfer-row"][data-direction="out"]').getByTestId("transfer-progress"),
       theirs.page.locator('[data-testid="transfer-row"][data-direction="in"]').getByTestId("transfer-progress"),
     ];
+    await page.getByRole("progressbar", { name: "Sending in workshop" }).waitFor();
+    await theirs.page.getByRole("progressbar", { name: "Receiving in workshop" }).waitFor();
     for (const bar of bars) {
-      await bar.waitFor();
       const [now, max] = await Promise.all(["aria-valuenow", "aria-valuemax"].map((name) => bar.getAttribute(name)));
       expect(Number(now)).toBeGreaterThan(0);
       expect(Number(now)).toBeLessThan(Number(max));
@@ -122,6 +123,7 @@ describe("activity in the popup", () => {
     });
     await expect.poll(() => aliceProfile.badge()).toBe("!1");
     await page.getByTestId("unseen-failures").waitFor();
+    await page.getByRole("tab", { name: "Activity 1 new failure" }).waitFor();
     await popupScreenshots(page, "popup-unseen-failure");
 
     const asking = new ChannelPage(await aliceProfile.open(other.origin), { ...PARAMS, channelId: "another" });

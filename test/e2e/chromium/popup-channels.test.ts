@@ -70,6 +70,8 @@ describe("channels in the popup", () => {
     await Promise.all([server?.close(), other?.close()]);
   });
 
+  /** What has the focus. */
+  const focused = () => page.evaluate(() => document.activeElement?.getAttribute("data-testid"));
   const row = (channelId: string) => page.locator(`[data-testid="channel-row"][data-channel-id="${channelId}"]`);
 
   test("a form that is not filled in says what is missing, field by field", async () => {
@@ -77,9 +79,7 @@ describe("channels in the popup", () => {
     await page.getByTestId("channel-form-save").click();
     await page.getByTestId("channel-form-site-error").waitFor();
     expect(await page.locator("[aria-invalid='true']").count()).toBe(3);
-    await expect
-      .poll(() => page.evaluate(() => document.activeElement?.getAttribute("data-testid")))
-      .toBe("channel-form-site");
+    await expect.poll(focused).toBe("channel-form-site");
     await popupScreenshots(page, "popup-channel-form-errors");
   });
 
@@ -226,7 +226,7 @@ describe("channels in the popup", () => {
       await popupScreenshots(page, "popup-sites-use");
 
       await note(elsewhere.page);
-      await popup.confirm(site(other.origin).getByTestId("revoke"));
+      await popup.confirm(page.getByRole("button", { name: `Revoke access of ${other.origin}` }));
       await site(other.origin).waitFor({ state: "detached" });
       await told(elsewhere.page, { close: ["revoked"], grants: [0] });
       expect(await site(server.origin).count()).toBe(1);
@@ -243,9 +243,22 @@ describe("channels in the popup", () => {
         await profile.answerPrompt("always");
         expect(await attached).toEqual(ATTACHED);
         await Promise.all([note(asking.page), note(garden.page)]);
-        await page.getByTestId("revoke-all").click();
+        // With the keyboard alone: along the tabs, whatever they show, into the view, and in the dialog past Cancel.
+        await page.getByRole("tab", { name: "Sites" }).focus();
+        await page.keyboard.press("Home");
+        for (const tab of ["keys", "activity", "sites"]) {
+          await page.keyboard.press("ArrowRight");
+          await page.locator(`#tab-${tab}[aria-selected="true"]`).waitFor();
+          await expect.poll(focused).toBe(`tab-${tab}`);
+        }
+        await page.getByTestId("revoke-all").waitFor();
+        while ((await focused()) !== "revoke-all") await page.keyboard.press("Shift+Tab");
+        await page.keyboard.press("Enter");
+        await page.getByRole("dialog", { name: "Revoke the access of all sites?" }).waitFor();
         await popupScreenshots(page, "popup-revoke-all");
-        await page.getByTestId("confirm-action").click();
+        await expect.poll(focused).toBe("confirm-cancel");
+        await page.keyboard.press("Tab");
+        await page.keyboard.press("Enter");
         for (const origin of [server.origin, third.origin]) await site(origin).waitFor({ state: "detached" });
         await told(asking.page, { close: ["revoked"], grants: [0] });
         await told(garden.page, { close: ["revoked"], grants: [0] });

@@ -85,11 +85,12 @@ export class Table<K extends string | number, V> {
   }
 
   put(key: K, row: V): void {
-    this.#write(key, row);
+    this.#write(key, this.#rows.get(key), row);
   }
 
   delete(key: K): void {
-    if (this.#rows.has(key)) this.#write(key, undefined);
+    const before = this.#rows.get(key);
+    if (before !== undefined) this.#write(key, before, undefined);
   }
 
   /** For indexes derived from the rows: called after every write and after every undo of one, and now for each row. */
@@ -98,8 +99,7 @@ export class Table<K extends string | number, V> {
     for (const [key, row] of this.#rows) observer(key, undefined, row);
   }
 
-  #write(key: K, after: V | undefined): void {
-    const before = this.#rows.get(key);
+  #write(key: K, before: V | undefined, after: V | undefined): void {
     this.#set(key, before, after);
     this.#journal.note({ table: this.name, key: [...this.#scope, key], row: after }, () =>
       this.#set(key, after, before),

@@ -641,3 +641,32 @@ describe("end to end", () => {
     expect(await alice.outcomes(id)).toEqual(["sent", "delivery-error", "delivered"]);
   });
 });
+
+describe("the epoch budget", () => {
+  test("is the profile's: the whole for the person, the own part for an origin, told as it is used, and new at the roll", async () => {
+    const alice = await Peer.start("alice", network, {
+      rateLimit: { enabled: true, epochSeconds: 60, messagesPerEpoch: 2 },
+    });
+    await alice.open();
+    const used: number[] = [];
+    alice.manager.onBudget(() => used.push(alice.manager.quota()?.remaining ?? -1));
+    expect(alice.manager.quota()).toMatchObject({ limit: 2, remaining: 2 });
+    const ids = [await alice.send("one"), await alice.send("two"), await alice.send("three")];
+    await network.settle();
+    expect(ids.map((id) => alice.channel().request(id)?.state)).toEqual(["sent", "sent", "queued"]);
+    expect(used.at(-1)).toBe(0);
+    expect(alice.manager.shareOf(ORIGIN)).toEqual(alice.manager.quota());
+    expect(alice.manager.shareOf("https://other.example")).toMatchObject({ limit: 2, remaining: 2 });
+    const resetsAt = alice.manager.quota()?.resetsAt ?? 0;
+    await alice.restart();
+    expect(alice.manager.quota()).toEqual({ limit: 2, remaining: 0, resetsAt });
+    await pass(resetsAt - clock.now() + SECOND);
+    expect(alice.channel().request(ids[2] ?? "")?.state).toBe("sent");
+  });
+
+  test("is none where nothing is limited", async () => {
+    const alice = await Peer.start("alice", network);
+    expect(alice.manager.quota()).toBeUndefined();
+    expect(alice.manager.shareOf(ORIGIN)).toBeUndefined();
+  });
+});

@@ -597,6 +597,13 @@ export const SHOTS: readonly Shot[] = [
     },
   },
   { name: "prompt-damaged", shows: ["prompt damaged"], page: "prompt.html", snapshot: { ...damaged, prompts } },
+  {
+    name: "popup-protect-damaged",
+    shows: ["protection"],
+    page: "popup.html",
+    snapshot: damaged,
+    act: (page) => openUnderKeys(page, "protect"),
+  },
   { name: "prompt-unlock", shows: ["prompt unlock"], page: "prompt.html", snapshot: locked },
   {
     name: "prompt-unlocked",

@@ -28,10 +28,12 @@ describe("a backup", () => {
       Stack.start(),
     ]);
     [oldProfile, newProfile] = await Promise.all([stack.profile(), stack.profile()]);
-    for (const profile of [oldProfile, newProfile]) {
-      await using popup = await Popup.open(profile);
-      await popup.welcome(null);
-    }
+    await Promise.all(
+      [oldProfile, newProfile].map(async (profile) => {
+        await using popup = await Popup.open(profile);
+        await popup.welcome(null);
+      }),
+    );
     before = new ChannelPage(await oldProfile.open(server.origin), CLUB);
     const attached = before.attach();
     await allowWithNewKey(oldProfile, "Club key");

@@ -36,10 +36,12 @@ describe("an invitation", () => {
       Stack.start(),
     ]);
     [aliceProfile, bobProfile] = await Promise.all([stack.profile(), stack.profile()]);
-    for (const profile of [aliceProfile, bobProfile]) {
-      await using popup = await Popup.open(profile);
-      await popup.welcome(null);
-    }
+    await Promise.all(
+      [aliceProfile, bobProfile].map(async (profile) => {
+        await using popup = await Popup.open(profile);
+        await popup.welcome(null);
+      }),
+    );
   });
 
   afterAll(async () => {

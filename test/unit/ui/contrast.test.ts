@@ -40,7 +40,8 @@ const EXTENSION: readonly (readonly [string, string, number])[] = [
   ...["ground", "surface", "sunken", "accent-soft", "warn-soft", "bad-soft"].map(
     (ground) => ["text", ground, TEXT] as const,
   ),
-  ...["ground", "surface", "sunken"].map((ground) => ["muted", ground, TEXT] as const),
+  // On the last one: the topic and the digits of what was pasted.
+  ...["ground", "surface", "sunken", "accent-soft"].map((ground) => ["muted", ground, TEXT] as const),
   ...["good", "warn", "bad", "accent"].flatMap((tone) =>
     ["ground", "surface"].map((ground) => [tone, ground, TEXT] as const),
   ),

@@ -1,4 +1,6 @@
 /** How service nodes are found, remembered, tested and checked. */
+import { once } from "node:events";
+import { createServer } from "node:net";
 import { generateKeyPair } from "@libp2p/crypto/keys";
 import { keccak256, sign } from "@waku/enr";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -6,6 +8,9 @@ import { type LocalNetwork, startLocalNetwork } from "../../../dev/network/local
 import type { ServiceNode } from "../../../dev/network/service-node.ts";
 import { MemoryStorage } from "../../../packages/reliable-channel/mock/memory-storage.ts";
 import { utf8 } from "../../../src/common/bytes.ts";
+import { type Clock, systemClock } from "../../../src/common/clock.ts";
+import { err } from "../../../src/common/result.ts";
+import { LIMITS } from "../../../src/limits.ts";
 import { testPeer } from "../../../src/messaging/peer-test.ts";
 import { WakuClient, type WakuClientNetwork, type WakuClientOptions } from "./waku-client.ts";
 
@@ -149,6 +154,31 @@ describe("the test of an address", () => {
       { kind: "unusable", message: expect.stringContaining("cluster") },
     ]);
   });
+});
+
+test("the test of an address where somebody takes the call and says nothing ends when its time is up", async () => {
+  const silent = createServer().listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const address = silent.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  const called = once(silent, "connection");
+  let timeIsUp = (): void => {};
+  const clock: Clock = {
+    now: () => Date.now(),
+    after(ms, callback) {
+      if (ms !== LIMITS.messaging.peerTestMs) return systemClock.after(ms, callback);
+      timeIsUp = callback;
+      return () => {};
+    },
+  };
+  const tested = testPeer(`/ip4/127.0.0.1/tcp/${address.port}/ws`, config(), { clock });
+  const [socket] = await called;
+  timeIsUp();
+  expect(await tested).toEqual(err({ kind: "no-answer", message: "no answer in time" }));
+  socket.destroy();
+  silent.close();
+  // Before whoever asked gives up waiting for the answer.
+  expect(LIMITS.messaging.peerTestMs).toBeLessThan(LIMITS.ui.answerMs);
 });
 
 describe("DNS discovery", () => {

@@ -2,7 +2,7 @@
 import { access, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type BrowserContext, type CDPSession, chromium, type Page } from "playwright-core";
+import { type BrowserContext, type CDPSession, chromium, type Locator, type Page } from "playwright-core";
 import type { NetworkConfig } from "../../src/messaging/network-config.ts";
 import { NETWORK_SETTING } from "../../src/messaging/network-config.ts";
 import type { ConnectionStatus } from "../../src/provider/provider-api.ts";
@@ -79,6 +79,16 @@ function launchChromium(directory: string, options: ProfileOptions): Promise<Bro
       ...(options.args ?? []),
     ],
   });
+}
+
+/** Presses what closes its own window, perhaps before the driver has heard that it was pressed. */
+export async function clickAndClose(button: Locator): Promise<void> {
+  const page = button.page();
+  const closed = page.waitForEvent("close", { timeout: APPEAR_MS });
+  const clicked = button.click().catch((error: unknown) => {
+    if (!page.isClosed()) throw error;
+  });
+  await Promise.all([closed, clicked]);
 }
 
 export class ChromiumProfile implements AsyncDisposable {
@@ -301,9 +311,7 @@ export class ChromiumProfile implements AsyncDisposable {
   /** Waits for the approval window and gives the person's answer; resolves when the window is closed. */
   async answerPrompt(decision: PromptDecision): Promise<void> {
     const page = await this.waitForPrompt();
-    const closed = page.isClosed() ? undefined : page.waitForEvent("close", { timeout: APPEAR_MS });
-    await page.getByTestId(PROMPT_BUTTONS[decision]).click();
-    await closed;
+    await clickAndClose(page.getByTestId(PROMPT_BUTTONS[decision]));
   }
 
   /** Ends the browser and removes its profile. */

@@ -1,7 +1,7 @@
 /** The popup as a person uses it: its first screen, its tabs, keys, channels and the lock. */
 import type { Locator, Page } from "playwright-core";
 import type { KeyTextFormat } from "../../src/ui/background-api.ts";
-import type { ChromiumProfile } from "./chromium.ts";
+import { type ChromiumProfile, clickAndClose } from "./chromium.ts";
 
 /** Milliseconds for a password to be turned into a key, on a machine that does other things besides. */
 const DERIVE_MS = 30_000;
@@ -177,7 +177,5 @@ export async function pasteInto(page: Page, text: string): Promise<void> {
 
 /** Presses Allow always; resolves when the window is closed. */
 export async function allow(prompt: Page): Promise<void> {
-  const closed = prompt.waitForEvent("close");
-  await prompt.getByTestId("prompt-always").click();
-  await closed;
+  await clickAndClose(prompt.getByTestId("prompt-always"));
 }

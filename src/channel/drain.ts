@@ -6,6 +6,7 @@ export class Drain<T> {
   readonly #next: () => T | undefined;
   readonly #workOff: (item: T) => Promise<void>;
   #running = false;
+  #run: Promise<void> = Promise.resolve();
   #current: Promise<void> | undefined;
 
   /** `next`: what may be worked off now, if anything. */
@@ -14,9 +15,13 @@ export class Drain<T> {
     this.#workOff = workOff;
   }
 
-  /** Returns at once if it is under way. */
-  async run(): Promise<void> {
-    if (this.#running) return;
+  /** Resolves when nothing is left that may be worked off now, or when one failed. */
+  run(): Promise<void> {
+    if (!this.#running) this.#run = this.#workOffAll();
+    return this.#run;
+  }
+
+  async #workOffAll(): Promise<void> {
     this.#running = true;
     try {
       for (let item = this.#next(); item !== undefined; item = this.#next()) {

@@ -421,7 +421,9 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     if (!equalBytes(message.meta, this.#profile.marker)) return "otherMarker";
     return this.#incomingInTurn.take(
       async () => ok(this.#parked.size > 0 ? undefined : await this.#cipher.decrypt(message)),
-      (decrypted) => {
+      async (decrypted) => {
+        // It may have been closed, or deleted, meanwhile.
+        if (!this.isOpen) return undefined;
         if (this.#intake.paused !== undefined) return this.#skip(message);
         // Nothing overtakes what is parked.
         const ready = decrypted.ok && this.#parked.size === 0 ? decrypted.value : undefined;

@@ -169,6 +169,21 @@ describe.each(["envelope", "content"] as const)("while the cipher is away, place
     expect(await bob.peer.received()).toEqual(["one", "two"]);
   });
 
+  test("a channel that is deleted while the cipher is at work parks nothing any more", async () => {
+    const [alice, bob] = [await member("alice", placement), await member("bob", placement)];
+    let open = () => {};
+    bob.cipher.beforeDecrypt = () => new Promise((resolve) => (open = resolve));
+    await alice.peer.send("too late");
+    const arrives = network.settle();
+    await clock.settle();
+    await bob.peer.manager.deleteChannel(KEY);
+    bob.cipher.away = true;
+    open();
+    await arrives;
+    expect(bob.peer.mailbox.received.size).toBe(network.stored.length);
+    expect(bob.peer.storage.filled()).toEqual([]);
+  });
+
   test("it comes back while a message is being parked: nothing is left lying", async () => {
     const [alice, bob] = [await member("alice", placement), await member("bob", placement)];
     bob.cipher.away = true;

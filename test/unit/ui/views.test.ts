@@ -4,7 +4,7 @@ import type { ConnectionStatus, TopicHealth } from "../../../src/channel/ports.t
 import type { ChannelSummary } from "../../../src/channel/types.ts";
 import { listChannels, sameChannel } from "../../../src/ui/channel-list.ts";
 import { FIRST_PLACE, type PopupPlace, parsePlace, TABS, tabByKey } from "../../../src/ui/popup-place.ts";
-import { channelWords, networkWords } from "../../../src/ui/status.ts";
+import { channelWords, headerWords, networkWords } from "../../../src/ui/status.ts";
 
 function network(status: ConnectionStatus, bootstrap = ["/ip4/127.0.0.1/tcp/1/ws"]) {
   return {
@@ -35,6 +35,12 @@ describe("the words of the network", () => {
 
   it("do not pretend to know before the background told", () => {
     expect(networkWords(undefined, true)).toMatchObject({ label: "networkUnknown", tone: "busy" });
+  });
+
+  it("the header says that it is locked, however the network is", () => {
+    const connected = networkWords(network("Connected"), true);
+    expect(headerWords(connected, true)).toEqual({ label: "lockedTitle", tone: "idle" });
+    expect(headerWords(connected, false)).toBe(connected);
   });
 });
 

@@ -38,6 +38,7 @@ function key(id: string, name: string, words: string, change: Partial<UiKey> = {
     createdAt: now - 30 * 24 * 60 * MINUTE,
     origins: [],
     channels: [],
+    earlierIn: [],
     ...change,
   };
 }
@@ -46,6 +47,7 @@ const keys: readonly UiKey[] = [
   key("k1", "Allotment", "amber canoe lantern mosaic quartz willow", {
     origins: [RIVER],
     channels: [{ origin: RIVER, channelId: "allotment" }],
+    earlierIn: [{ origin: BOARDS, channelId: "archive" }],
   }),
   key("k2", "Score sheets and other things of the Thursday club", "basil drum harbor kettle pepper tulip", {
     origins: [BOARDS, "https://scores.example"],

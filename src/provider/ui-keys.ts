@@ -10,7 +10,7 @@ import { type BackupChannel, readBackup, writeBackup } from "../keys/backup.ts";
 import { fingerprintOf } from "../keys/fingerprint.ts";
 import { type Invitation, readInvitation, writeInvitation } from "../keys/invitation.ts";
 import { parseKey } from "../keys/key-formats.ts";
-import type { KeyStore, StoredKeyId } from "../keys/key-store.ts";
+import type { KeyStore, KeyUse, StoredKeyId } from "../keys/key-store.ts";
 import { type DeriveKey, type PasswordKdf, pbkdf2 } from "../keys/password-seal.ts";
 import { qrCode } from "../keys/qr.ts";
 import type { Vault } from "../keys/vault.ts";
@@ -142,8 +142,11 @@ export class UiKeys {
       keys: keys.list().flatMap(({ id, name, fingerprint, createdAt, origins, uses }) => {
         // What cannot be opened is nothing that can be used.
         if (fingerprint === undefined) return [];
-        const channels = uses.map(({ origin, channelId }) => ({ origin, channelId }));
-        return [{ id, name, fingerprint, createdAt, origins, channels }];
+        const channelsAs = (use: KeyUse["as"]): readonly ChannelKey[] =>
+          uses.flatMap(({ as, origin, channelId }) => (as === use ? [{ origin, channelId }] : []));
+        return [
+          { id, name, fingerprint, createdAt, origins, channels: channelsAs("writes"), earlierIn: channelsAs("reads") },
+        ];
       }),
     };
   }

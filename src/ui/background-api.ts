@@ -167,8 +167,10 @@ export interface UiKey {
   readonly createdAt: number;
   /** Sites that may use it: the first that did, and those that the person allowed since. */
   readonly origins: readonly string[];
-  /** Channels that use it now. */
+  /** Channels that write with it. */
   readonly channels: readonly ChannelKey[];
+  /** Channels that have another key now, and read with this one what still comes under it. */
+  readonly earlierIn: readonly ChannelKey[];
 }
 
 /** What a channel has beyond its summary. */

@@ -1,4 +1,5 @@
 /** What views need to know about keys, without their words. */
+import type { ChannelKey } from "../channel/types.ts";
 import type { KeyTextFormat, UiChannelDetails, UiKey, UiKeyChoice, UiKeyCommandValue } from "./background-api.ts";
 import { labelOf } from "./channel-list.ts";
 import type { MessageKey } from "./translate.ts";
@@ -42,9 +43,12 @@ export function belongsElsewhere(key: UiKey, origin: string): boolean {
   return key.origins.length > 0 && !key.origins.includes(origin);
 }
 
-/** What the person calls the channels that use the key now. */
-export function channelLabels(key: UiKey, details: readonly UiChannelDetails[]): readonly string[] {
-  return key.channels.map((channel) => labelOf(channel, details));
+/** What the person calls the channels. */
+export function channelLabels(
+  channels: readonly ChannelKey[],
+  details: readonly UiChannelDetails[],
+): readonly string[] {
+  return channels.map((channel) => labelOf(channel, details));
 }
 
 /** The key with this fingerprint, where it is here and is another site's. */

@@ -129,6 +129,7 @@ describe("keys in the popup", () => {
         createdAt: expect.any(Number),
         origins: [],
         channels: [],
+        earlierIn: [],
       },
     ]);
     await ask({ type: "renameKey", keyId, name: " Family " });
@@ -175,6 +176,18 @@ describe("keys in the popup", () => {
     expect(await fails({ type: "importKey", text: CODE, name: "x" })).toMatch(/invitation code/);
     expect(await fails({ type: "importKey", text, name: "x" })).toMatch(/backup/);
     expect(await fails({ type: "importKey", text: "", name: "x" })).toMatch(/Nothing was pasted/);
+  });
+});
+
+describe("what a key is used for", () => {
+  test("a key that only reads what still comes under it is told apart from the one that a channel writes with", async () => {
+    const { ask, popup } = await opened();
+    await ask({ type: "createChannel", ...ROOM, contentTopic: TOPIC, key: { kind: "make", name: "First" } });
+    await ask({ type: "changeChannelKey", channel: ROOM, key: { kind: "make", name: "Second" } });
+    expect(popup.snapshot().keys).toMatchObject([
+      { name: "First", channels: [], earlierIn: [ROOM] },
+      { name: "Second", channels: [ROOM], earlierIn: [] },
+    ]);
   });
 });
 

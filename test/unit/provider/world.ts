@@ -3,6 +3,7 @@
 import { FakeMessagePort, FakePort } from "../../../packages/reliable-channel/mock/fake-ports.ts";
 import { MemoryStorage } from "../../../packages/reliable-channel/mock/memory-storage.ts";
 import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
+import { usesOf } from "../../../src/background/channels.ts";
 import type { ConnectionStatus } from "../../../src/channel/ports.ts";
 import { err, ok } from "../../../src/common/result.ts";
 import { Journal } from "../../../src/common/table.ts";
@@ -255,10 +256,7 @@ export class World {
     const keys = await KeyStore.load({
       ...rows,
       dataKeys,
-      usesOf: (id) =>
-        manager.summaries().flatMap(({ origin, channelId, keyId }) => {
-          return keyId === id ? [{ origin, channelId, as: "writes" as const }] : [];
-        }),
+      usesOf: (id) => usesOf(id, manager.summaries()),
     });
     vault.onRotation(() => keys.reseal());
     const extension = { extensionId: EXTENSION_ID, extensionUrl: EXTENSION_URL, version: "0.0.0" };

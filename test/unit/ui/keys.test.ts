@@ -20,6 +20,7 @@ function key(id: string, change: Partial<UiKey> = {}): UiKey {
     createdAt: 0,
     origins: [],
     channels: [],
+    earlierIn: [],
     ...change,
   };
 }
@@ -102,6 +103,6 @@ describe("the list of keys", () => {
         { origin: OTHER, channelId: "c1" },
       ],
     });
-    expect(channelLabels(used, details)).toEqual(["Garden", "c1"]);
+    expect(channelLabels(used.channels, details)).toEqual(["Garden", "c1"]);
   });
 });

@@ -87,8 +87,9 @@ export class OrderedIndex<V> {
   #positionOf(order: number, key: string): number {
     let low = this.#head;
     let high = this.#keys.length;
-    // Most often at the end.
+    // Most often at one of the ends: what is new goes to one, and what is forgotten is at the other.
     if (low === high || this.#isBelow(high - 1, order, key)) return high;
+    if (!this.#isBelow(low, order, key)) return low;
     while (low < high) {
       const middle = (low + high) >>> 1;
       if (this.#isBelow(middle, order, key)) low = middle + 1;

@@ -246,7 +246,10 @@ export class UiServer {
     this.#cancelReset = undefined;
     const { clock } = this.#parts;
     if (snapshot.budget === null || this.#stopping) return;
-    this.#cancelReset = clock.after(Math.max(0, snapshot.budget.resetsAt - clock.now()), () => this.#changed());
+    // A clock that was far ahead and was set back can put the end of the epoch beyond what a timer can wait for.
+    const longestMs = LIMITS.rateLimit.epochMaxSeconds * 1000;
+    const leftMs = Math.min(longestMs, Math.max(0, snapshot.budget.resetsAt - clock.now()));
+    this.#cancelReset = clock.after(leftMs, () => this.#changed());
   }
 
   #changed(): void {

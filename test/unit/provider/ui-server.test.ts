@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { err, ok } from "../../../src/common/result.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import { ErrorCode } from "../../../src/provider/provider-api.ts";
@@ -383,6 +383,19 @@ describe("the epoch budget", () => {
     expect(popup.snapshot().budget?.remaining).toBe(0);
     await world.clock.advance(1_100);
     expect(popup.snapshot().budget?.remaining).toBe(3);
+  });
+
+  test("whose epoch ends beyond what a timer can wait for makes no timer fire at once", async () => {
+    const { world, popup } = await opened();
+    const after = vi.spyOn(world.clock, "after");
+    world.budget = { limit: 3, remaining: 0, resetsAt: world.clock.now() + 10 * 365 * 86_400_000 };
+    const { manager } = await world.worker();
+    manager.tell({ origin: SITE, channelId: "room" }, { type: "close", reason: "user" });
+    await world.clock.advance(100);
+    expect(popup.snapshot().budget?.remaining).toBe(0);
+    // Milliseconds that `setTimeout` takes for what they are.
+    for (const [ms] of after.mock.calls) expect(ms).toBeLessThan(2 ** 31);
+    after.mockRestore();
   });
 });
 

@@ -1,7 +1,8 @@
 /**
  * Whether a channel takes in what arrives. It pauses while its event log is full of events that no page has handled, and
- * while no page has asked for it for long. What it skips then is fetched from the stores once it goes on: nothing of it
- * was acknowledged, so for SDS (LIP-109) it was never here. Only ephemeral messages are missed.
+ * while no page has asked for it for long; and there may be no room to park what its cipher cannot read yet. What it skips
+ * then is fetched from the stores once it goes on: nothing of it was acknowledged, so for SDS (LIP-109) it was never here.
+ * Only ephemeral messages are missed.
  *
  * Other channels of the same topic notice nothing.
  */
@@ -17,6 +18,8 @@ export interface IntakeParts {
   readonly log: Pick<EventLog, "fullness">;
   readonly messaging: Pick<MessagingClient, "rewind">;
   readonly clock: Clock;
+  /** Whether what comes is read at once, rather than parked. */
+  readonly reads: () => boolean;
   readonly transact: (event: () => void) => Promise<void>;
 }
 
@@ -38,11 +41,10 @@ export class Intake {
     return goesOn ? undefined : "log-full";
   }
 
-  /** Inside a transaction: the message arrived while intake was paused. */
-  skip({ timestamp }: ReceivedMessage, now: number): void {
-    const { skippedFrom = now } = this.#row;
-    const from = Math.min(skippedFrom, Math.max(timestamp, now - LIMITS.intake.lookBackMs));
-    if (from !== this.#row.skippedFrom) this.#put({ ...this.#row, skippedFrom: from });
+  /** Inside a transaction: the message was not taken in. */
+  skip(message: ReceivedMessage, now: number): void {
+    const row = skipping(this.#row, message, now);
+    if (row !== this.#row) this.#put(row);
   }
 
   /** Inside a transaction: a page asked for the channel. */
@@ -53,13 +55,13 @@ export class Intake {
   /** Has what was skipped fetched again, if something was and it can be taken in now. */
   async resume(): Promise<void> {
     const { skippedFrom, contentTopic } = this.#row;
-    if (skippedFrom === undefined || this.#resuming || this.paused !== undefined) return;
+    if (skippedFrom === undefined || this.#resuming || this.paused !== undefined || !this.#parts.reads()) return;
     this.#resuming = true;
     try {
       await this.#parts.messaging.rewind(contentTopic, skippedFrom);
       await this.#parts.transact(() => {
-        // What was skipped meanwhile, as the log is full again, is as old or newer.
-        if (this.#parts.log.fullness() < 1) this.#put(withoutSkipped(this.#row));
+        // Where more was skipped meanwhile, it is as old or newer.
+        if (this.#parts.log.fullness() < 1 && this.#parts.reads()) this.#put(withoutSkipped(this.#row));
       });
     } finally {
       this.#resuming = false;
@@ -75,6 +77,13 @@ export class Intake {
   #put(row: ChannelRow): void {
     this.#parts.table.put(ONLY_ROW, row);
   }
+}
+
+/** The row of a channel that skipped this message, and the same one where it has skipped older ones. */
+export function skipping(row: ChannelRow, { timestamp }: ReceivedMessage, now: number): ChannelRow {
+  const { skippedFrom = now } = row;
+  const from = Math.min(skippedFrom, Math.max(timestamp, now - LIMITS.intake.lookBackMs));
+  return from === row.skippedFrom ? row : { ...row, skippedFrom: from };
 }
 
 function withoutSkipped({ skippedFrom: _, ...row }: ChannelRow): ChannelRow {

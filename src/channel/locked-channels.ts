@@ -6,9 +6,11 @@
  * first. Pages stay attached and hear nothing.
  */
 import { equalBytes } from "../common/bytes.ts";
+import type { Clock } from "../common/clock.ts";
 import { err, ok, type Result } from "../common/result.ts";
 import { type Journal, type StoredRows, Table } from "../common/table.ts";
 import type { Transactor } from "../common/transactor.ts";
+import { skipping } from "./intake.ts";
 import { mismatch, parameterProblem, takenUp } from "./parameters.ts";
 import { ParkedMessages } from "./parked-messages.ts";
 import type { MessageReceiver, MessagingEvent, ReceivedMessage, Storage } from "./ports.ts";
@@ -34,6 +36,7 @@ export interface LockedParts {
   readonly journal: Journal;
   readonly transactor: Transactor;
   readonly messaging: MessageReceiver;
+  readonly clock: Clock;
 }
 
 class LockedChannel implements ChannelApi {
@@ -84,10 +87,10 @@ class LockedChannel implements ChannelApi {
     if (this.#row.prepared) this.#table.put(ONLY_ROW, takenUp(this.#row, senderId));
   }
 
-  /** Inside a transaction. Whether it is done with: parked, or not for this channel. */
-  receive(message: ReceivedMessage): boolean {
-    if (!equalBytes(message.meta, wireOf(this.#row.profile).marker)) return true;
-    return this.#parked.park(message) !== "full";
+  /** Inside a transaction. */
+  receive(message: ReceivedMessage, now: number): void {
+    if (!equalBytes(message.meta, wireOf(this.#row.profile).marker)) return;
+    if (this.#parked.park(message) === "full") this.#table.put(ONLY_ROW, skipping(this.#row, message, now));
   }
 
   async send(): Promise<Result<never, ChannelError>> {
@@ -159,6 +162,7 @@ class LockedChannel implements ChannelApi {
 export class LockedChannels implements ChannelManagerApi {
   readonly #channels: readonly LockedChannel[];
   readonly #transactor: Transactor;
+  readonly #clock: Clock;
   readonly #messaging: MessageReceiver;
   readonly #listeners = new Set<ChannelListener>();
   readonly #healthListeners = new Set<() => void>();
@@ -177,9 +181,10 @@ export class LockedChannels implements ChannelManagerApi {
     return new LockedChannels(channels, parts);
   }
 
-  private constructor(channels: readonly LockedChannel[], { transactor, messaging }: LockedParts) {
+  private constructor(channels: readonly LockedChannel[], { transactor, clock, messaging }: LockedParts) {
     this.#channels = channels;
     this.#transactor = transactor;
+    this.#clock = clock;
     this.#messaging = messaging;
   }
 
@@ -209,9 +214,10 @@ export class LockedChannels implements ChannelManagerApi {
       case "received": {
         const { message } = event;
         const addressed = this.channels().filter((channel) => channel.getContentTopic() === message.contentTopic);
-        const done = await this.#transactor.run(() => addressed.map((channel) => channel.receive(message)));
-        // One of them has no room for it: it is told again later, and the others know it then.
-        return !done.includes(false);
+        await this.#transactor.run(() => {
+          for (const channel of addressed) channel.receive(message, this.#clock.now());
+        });
+        return true;
       }
       case "health":
         this.#tellStatuses();

@@ -409,13 +409,11 @@ export class ReliableChannelManager implements ChannelManagerApi {
         const { contentTopic } = event.message;
         const addressed = this.#onTopic(contentTopic);
         const unread = await Promise.all(addressed.map((channel) => channel.onMessageReceived(event.message)));
-        // One of them has no room for it: it is told again later, and the others know it then.
-        if (unread.includes("full")) return false;
         // What one channel of a topic reads is nothing strange to the others.
         if (unread.includes(undefined)) return true;
         addressed.forEach((channel, index) => {
           const reason = unread[index];
-          if (reason !== undefined && reason !== "full") channel.onUnread(reason, event.message.messageHash);
+          if (reason !== undefined) channel.onUnread(reason, event.message.messageHash);
         });
         return true;
       }

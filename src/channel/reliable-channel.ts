@@ -123,6 +123,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
       log: this.#log,
       messaging: parts.shell.parts.messaging,
       clock: parts.shell.parts.clock,
+      reads: () => !this.#cipher.isAway && this.#parked.size === 0,
       transact: (event) => this.#transact(event),
     });
     const row = parts.tables.channel.get(ONLY_ROW);
@@ -412,11 +413,11 @@ export class ReliableChannel implements ChannelApi, ShellMember {
 
   /**
    * The incoming pipeline: Decrypt → SDS → Reassemble → Emit. Resolves once what the message caused is durable, with why it
-   * meant nothing to this channel, if it did; or with `full`, where it must wait and there is no more room to.
+   * meant nothing to this channel, if it did.
    *
    * Messages are taken in in the order of their arrival, however long each takes to decrypt.
    */
-  async onMessageReceived(message: ReceivedMessage): Promise<Unread | "full" | undefined> {
+  async onMessageReceived(message: ReceivedMessage): Promise<Unread | undefined> {
     if (!this.isOpen) return undefined;
     if (!equalBytes(message.meta, this.#profile.marker)) return "otherMarker";
     return this.#incomingInTurn.take(
@@ -437,12 +438,15 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     await this.#transact((now) => this.#intake.skip(message, now));
   }
 
-  async #park(message: ReceivedMessage): Promise<Unread | "full" | undefined> {
-    const parking = await this.#transact(() => this.#parked.park(message));
+  async #park(message: ReceivedMessage): Promise<Unread | undefined> {
+    const parking = await this.#transact((now) => {
+      const parking = this.#parked.park(message);
+      if (parking === "full") this.#intake.skip(message, now);
+      return parking;
+    });
     // The cipher may have come back just now.
     this.resume();
-    if (parking === "parked") return undefined;
-    return parking === "full" ? "full" : "unreadable";
+    return parking === "refused" ? "unreadable" : undefined;
   }
 
   /**
@@ -466,12 +470,15 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     if (!this.isOpen) return;
     if (unread !== undefined) await this.#transact(() => this.#parked.remove(messageHash));
     this.#parts.onUnparked(messageHash, unread);
-    if (this.#parked.size === 0) this.#onCipherChanged();
+    if (this.#parked.size > 0) return;
+    this.#onCipherChanged();
+    await this.resumeIntake();
   }
 
   /** The cipher can be used again. */
   onCipherReady(): void {
-    this.resume();
+    // It fails only with its transactor, whose owner begins anew.
+    this.resumeIntake().catch(() => {});
     this.#onCipherChanged();
   }
 

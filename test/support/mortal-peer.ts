@@ -307,7 +307,8 @@ export class MortalPeer {
     const transactor = new Transactor(journal, storage);
     if (this.#isLocked) {
       const receiver = port<MessageReceiver>("messaging", messaging);
-      const locked = await LockedChannels.load({ storage, journal, transactor, messaging: receiver });
+      const lockedParts = { storage, journal, transactor, messaging: receiver, clock: port<Clock>("clock", clock) };
+      const locked = await LockedChannels.load(lockedParts);
       await locked.start();
       this.#stop = () => locked.stop();
       return;

@@ -90,7 +90,7 @@ export class Peer {
     // Tasks are out of reach.
     const messaging = new FakeMessaging(network, new FakeMailbox(mailbox.received));
     const transactor = new Transactor(journal, storage);
-    this.#locked = await LockedChannels.load({ storage, journal, transactor, messaging });
+    this.#locked = await LockedChannels.load({ storage, journal, transactor, messaging, clock: network.clock });
     this.messaging = messaging;
     await this.#locked.start();
     return this.#locked;

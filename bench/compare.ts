@@ -36,8 +36,6 @@ export async function compare(ours: Contender, peer: Contender): Promise<Compari
     await timed(ours);
     await timed(peer);
   });
-  // Nor is what the warm-up left behind.
-  globalThis.gc?.();
   await repeat(MEASURED_MS, MEASURED_ROUNDS, async (round) => {
     // Whoever comes second may find the caches warm or the heap full: the order alternates.
     const first = round % 2 === 0;

@@ -32,6 +32,15 @@ describe("the fast keccak-256", () => {
     );
   });
 
+  test("gives the digests of the plain one for every length around one and two blocks", async () => {
+    const fastKeccak256 = await compileKeccak256();
+    const bytes = new Uint8Array(300).map((_, at) => (at * 31 + 7) & 0xff);
+    for (let length = 0; length <= bytes.length; length++) {
+      const part = bytes.subarray(0, length);
+      expect(toHex(fastKeccak256([part])), `${length} bytes`).toBe(toHex(plainKeccak256([part])));
+    }
+  });
+
   test("gives the digests of the plain one for what fills its memory more than once", async () => {
     const fastKeccak256 = await compileKeccak256();
     const bytes = new Uint8Array(200_000).map((_, at) => at % 251);

@@ -106,9 +106,7 @@ export class GivingUp {
    */
   #wholeUntil(senderId: string): number {
     const { log, seen } = this.#state;
-    let until = log.newestOf(senderId) ?? 0;
-    for (const lost of seen.lostBy(senderId)) until = Math.min(until, lost.wholeUntil);
-    return until;
+    return Math.min(log.newestOf(senderId) ?? 0, seen.wholeUntil(senderId));
   }
 
   /**

@@ -1,6 +1,7 @@
 import type { Meta } from "./meta.ts";
 import { OrderedIndex } from "./ordered-index.ts";
 import type { LostFacts, SdsTables, SeenKind, SeenRow } from "./tables.ts";
+import { WholeTimes } from "./whole-times.ts";
 
 /** Every id that was dealt with, beyond what the log keeps: it satisfies dependencies, and coming again is a duplicate. */
 export class SeenIds {
@@ -9,8 +10,7 @@ export class SeenIds {
   readonly #bound: number;
   readonly #bySequence: OrderedIndex<SeenRow>;
   readonly #byPassing: OrderedIndex<SeenRow>;
-  /** What is lost of each sender; under the empty name what is lost of nobody known. */
-  readonly #lostOf = new Map<string, Map<string, LostFacts>>();
+  readonly #wholeTimes: WholeTimes;
 
   constructor(seen: SdsTables["seen"], meta: Meta, bound: number) {
     this.#seen = seen;
@@ -18,9 +18,7 @@ export class SeenIds {
     this.#bound = bound;
     this.#bySequence = new OrderedIndex(seen, ({ sequence }) => sequence);
     this.#byPassing = new OrderedIndex(seen, ({ lost }) => (lost?.passed ? lost.before : undefined));
-    seen.observe((key, before, after) => {
-      if (before?.lost || after?.lost) this.#noteLost(key, before?.lost, after?.lost);
-    });
+    this.#wholeTimes = new WholeTimes(seen);
   }
 
   kindOf(messageId: string): SeenKind | undefined {
@@ -45,9 +43,9 @@ export class SeenIds {
     return this.#seen.get(messageId)?.lost;
   }
 
-  /** What is lost of this sender, or of nobody known. */
-  *lostBy(senderId: string): Generator<LostFacts> {
-    for (const name of new Set([senderId, ""])) yield* this.#lostOf.get(name)?.values() ?? [];
+  /** The least `wholeUntil` of what is lost of this sender, or of nobody known; infinite where nothing is. */
+  wholeUntil(senderId: string): number {
+    return this.#wholeTimes.leastOf(senderId);
   }
 
   /** A message with this causal history is delivered, without those of it that are lost. */
@@ -61,13 +59,6 @@ export class SeenIds {
   /** Lamport time up to which something may be missing that leads to what was delivered. */
   get passedUntil(): number {
     return this.#byPassing.last() ?? Number.NEGATIVE_INFINITY;
-  }
-
-  #noteLost(messageId: string, before: LostFacts | undefined, after: LostFacts | undefined): void {
-    if (before) this.#lostOf.get(before.senderId ?? "")?.delete(messageId);
-    if (!after) return;
-    const lost = this.#lostOf.get(after.senderId ?? "") ?? new Map<string, LostFacts>();
-    this.#lostOf.set(after.senderId ?? "", lost.set(messageId, after));
   }
 
   #put(messageId: string, row: Omit<SeenRow, "sequence">): void {

@@ -330,6 +330,20 @@ describe("bounds", () => {
     expect(bob.lost).toEqual(["a", "b"]);
   });
 
+  // What giving up costs does not grow with what was given up before, or this would take minutes.
+  test("too many missing of one sender, in each of many messages: all are given up", () => {
+    const bob = new Peer("bob", { startedAt: START - 60_000, limits: { missing: 256 } });
+    for (let i = 0; i < 40; i++) {
+      const causalHistory = Array.from({ length: 256 }, (_, k) => ({
+        messageId: `dep-${i}-${k}`,
+        senderId: "mallory",
+      }));
+      bob.receive(craft({ messageId: `m${i}`, causalHistory, lamportTimestamp: BigInt(START / 1000 + i) }));
+    }
+    expect(bob.tables.missing.size).toBe(256);
+    expect(bob.lost).toHaveLength(39 * 256);
+  });
+
   test("members remembered are bounded", () => {
     const bob = new Peer("bob", { limits: { members: 2 } });
     for (const senderId of ["x", "y", "z"]) bob.receive(craft({ messageId: senderId, senderId }));

@@ -106,9 +106,15 @@ function pretendProvider(picture: readonly number[]): void {
   Object.defineProperty(window, "reliableChannel", { value: provider });
 }
 
+/** Goes on, so that one look at the pictures finds everything, and fails at the end. */
+function complain(about: string): void {
+  process.stderr.write(`${about}\n`);
+  process.exitCode = 1;
+}
+
 async function shoot(context: BrowserContext, id: string, shot: Shot, width: number, file: string): Promise<void> {
   const page = await context.newPage();
-  page.on("pageerror", (error) => process.stderr.write(`${shot.name}: ${error.message}\n`));
+  page.on("pageerror", (error) => complain(`${shot.name}: ${error.message}`));
   await page.setViewportSize({ width, height: 600 });
   await page.addInitScript(pretendBackground, {
     snapshot: shot.snapshot,
@@ -123,7 +129,7 @@ async function shoot(context: BrowserContext, id: string, shot: Shot, width: num
   await page.waitForTimeout(600);
   await page.screenshot({ path: join(GALLERY, file), animations: "disabled" });
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-  if (overflow > 0) process.stderr.write(`${file}: ${overflow} px too wide\n`);
+  if (overflow > 0) complain(`${file}: ${overflow} px too wide`);
   await page.evaluate(() => sessionStorage.clear());
   await page.close();
 }
@@ -166,7 +172,7 @@ async function withExtension<T>(
 
 async function shootDemo(context: BrowserContext, url: string, look: string, width: number): Promise<void> {
   const page = await context.newPage();
-  page.on("pageerror", (error) => process.stderr.write(`demo: ${error.message}\n`));
+  page.on("pageerror", (error) => complain(`demo: ${error.message}`));
   await page.setViewportSize({ width, height: 720 });
   await page.addInitScript(pretendProvider, [...PICTURE]);
   await page.goto(`${url}?room=allotment&name=Ada`);

@@ -170,6 +170,8 @@ describe("the prompt", () => {
 
   test("may be reviewed in the popup instead of its window", async () => {
     await using popup = await Popup.open(profile);
+    const thrown: string[] = [];
+    popup.page.on("pageerror", ({ message }) => thrown.push(message));
     await popup.tab("sites");
     await popup.page
       .locator(`[data-origin="${origin(1)}"]`)
@@ -187,6 +189,8 @@ describe("the prompt", () => {
     await popup.page.getByTestId("prompt-always").click();
     await closed;
     expect(await attached).toEqual(ATTACHED);
+    await popup.page.getByTestId("tab-channels").waitFor();
+    expect(thrown).toEqual([]);
     await asking.page.close();
   });
 });

@@ -51,6 +51,11 @@ describe("the words", () => {
     expect(words["localeTag"]?.message).toBe(locale);
   });
 
+  it("keep together in French what must not be broken: signs with a space before them, and quotes", () => {
+    const breaking = Object.entries(read("fr")).filter(([, { message }]) => / [?!;:»]|« /.test(message));
+    expect(breaking.map(([key]) => key)).toEqual([]);
+  });
+
   it("tell the translator what each is for", () => {
     expect(Object.entries(english).filter(([, { description = "" }]) => description === "")).toEqual([]);
   });

@@ -181,8 +181,10 @@ describe("keys in the popup", () => {
 
 describe("what a key is used for", () => {
   test("a key that only reads what still comes under it is told apart from the one that a channel writes with", async () => {
-    const { ask, popup } = await opened();
+    const { world, ask, popup } = await opened();
     await ask({ type: "createChannel", ...ROOM, contentTopic: TOPIC, key: { kind: "make", name: "First" } });
+    // The list has the oldest first.
+    await world.clock.advance(1);
     await ask({ type: "changeChannelKey", channel: ROOM, key: { kind: "make", name: "Second" } });
     // Made in the same millisecond, they are in no particular order.
     expect(popup.snapshot().keys.toSorted((a, b) => (a.name < b.name ? -1 : 1))).toMatchObject([

@@ -15,8 +15,6 @@ const LARGE_MESSAGE_BYTES = 300 * 1024;
 const ROOM = "kitchen";
 const SECRET_ROOM = "pantry";
 const FILE_BYTES = 1024 * 1024;
-/** Milliseconds for the file to arrive. */
-const FILE_MS = 60_000;
 const NAMES = ["Alice", "Bob"] as const;
 
 type Name = (typeof NAMES)[number];
@@ -221,8 +219,9 @@ class Conversation {
     await this.#step(`file of ${FILE_BYTES} bytes`, from.name, to.name, async () => {
       const file = { name, mimeType: "application/octet-stream", buffer: randomBytes(FILE_BYTES) };
       await from.chat.page.getByTestId("file-picker").setInputFiles(file);
-      await to.chat.page.locator(`[data-testid="file"][data-file="${name}"]`).waitFor({ timeout: FILE_MS });
-      return { requestId: null, event: "reliable:message:received" };
+      const saved = await to.chat.savedFile(name);
+      if (!saved.equals(file.buffer)) throw new Error("Saved are other bytes than those that were sent");
+      return { requestId: await from.chat.fileDelivered(name), event: "reliable:message:delivered" };
     });
   }
 }

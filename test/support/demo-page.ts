@@ -1,10 +1,13 @@
 /** The demo site as a person uses it: a name, a room, messages and their ticks. */
+import { readFile } from "node:fs/promises";
 import type { Locator, Page } from "playwright-core";
 import type { PromptDecision } from "../../src/ui/background-api.ts";
 import type { ChromiumProfile } from "./chromium.ts";
 
 /** Milliseconds for a message to arrive or to be acknowledged: scenarios allow 50 s for a delivery. */
 const MESSAGE_MS = 50_000;
+/** Milliseconds for a file of some MiB to arrive and to be acknowledged, at the pace that service nodes admit. */
+const FILE_MS = 60_000;
 /** Characters by which a message is found on the page, so that a large one is not searched for as a whole. */
 const BEGINNING_CHARS = 60;
 
@@ -70,6 +73,24 @@ export class DemoPage {
     await this.page
       .locator(`[data-testid="message"][data-request-id="${requestId}"][data-state="delivered"]`)
       .waitFor({ timeout: MESSAGE_MS });
+  }
+
+  /** The bytes of somebody else's file, saved as a person does, once it has arrived. */
+  async savedFile(name: string): Promise<Buffer> {
+    const file = this.page.locator(`[data-testid="file"][data-file="${name}"]`);
+    await file.waitFor({ timeout: FILE_MS });
+    const downloading = this.page.waitForEvent("download");
+    await file.getByTestId("file-save").click();
+    return readFile(await (await downloading).path());
+  }
+
+  /** Resolves when the own file carries the tick for `delivered`; gives its request. */
+  async fileDelivered(name: string): Promise<string | null> {
+    const message = this.page.locator('[data-testid="message"][data-own="true"][data-state="delivered"]', {
+      has: this.page.locator(`[data-testid="file"][data-file="${name}"]`),
+    });
+    await message.waitFor({ timeout: FILE_MS });
+    return message.getAttribute("data-request-id");
   }
 
   /** Every message shown, in order. */

@@ -1,5 +1,4 @@
 /** The encrypted rooms of the demo: text, files, images, and another key while people talk. */
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -100,20 +99,11 @@ describe("an encrypted room of the demo", () => {
     }, FILE_BYTES);
     await bob.page.getByTestId("incoming").waitFor({ timeout: FILE_MS });
     await screenshots(bob.page, TEST_SCREENSHOTS, "demo-file-coming");
-    const file = bob.page.locator('[data-testid="file"][data-file="inventory.bin"]');
-    await file.waitFor({ timeout: FILE_MS });
-
-    const downloading = bob.page.waitForEvent("download");
-    await file.getByTestId("file-save").click();
-    const saved = await readFile(await (await downloading).path());
+    const saved = await bob.savedFile("inventory.bin");
     const sent = Buffer.from(Uint8Array.from({ length: FILE_BYTES }, (_, index) => (index * 2_654_435_761) >>> 24));
     expect(saved.equals(sent)).toBe(true);
 
-    await alice.page
-      .locator('[data-testid="message"][data-own="true"][data-state="delivered"]', {
-        has: alice.page.getByTestId("file"),
-      })
-      .waitFor({ timeout: FILE_MS });
+    await alice.fileDelivered("inventory.bin");
     expect((await shownProgress(alice.page)).length).toBeGreaterThan(1);
     expect((await shownProgress(bob.page)).length).toBeGreaterThan(1);
   });

@@ -49,7 +49,7 @@ const SUITES = [
   { name: "build for Chromium", command: "wxt", args: ["build"] },
   { name: "build for Firefox", command: "wxt", args: ["build", "-b", "firefox"] },
   { name: "sizes", command: "node", args: [join("scripts", "check-sizes.mjs")] },
-  vitest("chromium", 9),
+  vitest("chromium", 12),
   vitest("firefox", 2),
 ];
 

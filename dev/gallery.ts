@@ -16,9 +16,8 @@ import { parseArgs } from "node:util";
 import { type BrowserContext, chromium } from "playwright-core";
 import { encodeFileMessage } from "./demo/file-message.ts";
 import { startDemoSite } from "./demo/server.ts";
-import { ANSWERS, pretendBackground } from "./gallery/background.ts";
+import { openShot, tooWide } from "./gallery/draw.ts";
 import { SHOTS, type Shot } from "./gallery/shots.ts";
-import { VIEWS } from "./gallery/views.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const GALLERY = join(ROOT, ".output", "gallery");
@@ -116,20 +115,9 @@ async function shoot(context: BrowserContext, id: string, shot: Shot, width: num
   const page = await context.newPage();
   page.on("pageerror", (error) => complain(`${shot.name}: ${error.message}`));
   await page.setViewportSize({ width, height: 600 });
-  await page.addInitScript(pretendBackground, {
-    snapshot: shot.snapshot,
-    gone: shot.gone ?? null,
-    lost: shot.lost ?? false,
-    answers: { ...ANSWERS, ...shot.answers },
-  });
-  await page.goto(`chrome-extension://${id}/${shot.page}`);
-  if (shot.snapshot !== null) await page.getByTestId("skeleton").waitFor({ state: "detached" });
-  await shot.act?.(page);
-  for (const view of shot.shows) await page.getByTestId(VIEWS[view]).first().waitFor();
-  await page.waitForTimeout(600);
+  await openShot(page, id, shot);
   await page.screenshot({ path: join(GALLERY, file), animations: "disabled" });
-  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-  if (overflow > 0) complain(`${file}: ${overflow} px too wide`);
+  for (const wide of await tooWide(page)) complain(`${file} is too wide: ${wide}`);
   await page.evaluate(() => sessionStorage.clear());
   await page.close();
 }

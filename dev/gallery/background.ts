@@ -1,5 +1,5 @@
 /** What the pictures show: a background that only pretends, with channels, keys, requests and prompts of every kind. */
-import type { ChannelSummary } from "../../src/channel/types.ts";
+import type { ChannelSummary, IntakePause } from "../../src/channel/types.ts";
 import { qrCode } from "../../src/keys/qr.ts";
 import type { UiCommand, UiKey, UiPrompt, UiRefusal, UiRequest, UiSnapshot } from "../../src/ui/background-api.ts";
 
@@ -260,6 +260,12 @@ export const full: UiSnapshot = {
   unseenFailures: 2,
   budget: { limit: 600, remaining: 412, resetsAt: now + 7 * MINUTE },
 };
+
+/** With a first channel that takes nothing in. */
+export const paused = (why: IntakePause): UiSnapshot => ({
+  ...full,
+  channels: full.channels.map((each, i) => (i === 0 ? { ...each, paused: why } : each)),
+});
 
 export const many: UiSnapshot = {
   ...full,

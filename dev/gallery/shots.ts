@@ -16,6 +16,7 @@ import {
   LOCAL,
   locked,
   many,
+  paused,
   prompts,
   welcome,
 } from "./background.ts";
@@ -44,6 +45,10 @@ async function openKey(page: Page): Promise<void> {
   await page.getByTestId("key-row").first().click();
 }
 
+async function openChannel(page: Page, label: string): Promise<void> {
+  await page.getByTestId("channel-row").filter({ hasText: label }).click();
+}
+
 async function openUnderKeys(page: Page, button: "protect" | "backup"): Promise<void> {
   await page.getByTestId("tab-keys").click();
   await page.getByTestId(button).click();
@@ -54,6 +59,19 @@ async function paste(page: Page, text: string): Promise<void> {
   await page.getByTestId("key-import").click();
   await page.getByTestId("key-text").fill(text);
   await page.getByTestId("key-text-found").or(page.getByTestId("key-text-problem")).waitFor();
+}
+
+/** What can be wrong with a vault that is locked: each in words of its own. */
+const REFUSED_UNLOCKS = [
+  ["wrong", "vault-wrong-password"],
+  ["damaged", "vault-damaged"],
+  ["lost", "vault-lost-parameters"],
+] as const;
+
+async function tryToUnlock(page: Page): Promise<void> {
+  await page.getByTestId("unlock-password").fill("not this one");
+  await page.getByTestId("unlock").click();
+  await page.getByTestId("unlock-password-error").scrollIntoViewIfNeeded();
 }
 
 export const SHOTS: readonly Shot[] = [
@@ -67,6 +85,27 @@ export const SHOTS: readonly Shot[] = [
     page: "popup.html",
     snapshot: full,
     act: (page) => page.getByTestId("channel-row").first().click(),
+  },
+  {
+    name: "popup-channel-paused-full",
+    shows: ["channel paused"],
+    page: "popup.html",
+    snapshot: paused("log-full"),
+    act: (page) => openChannel(page, "Allotment"),
+  },
+  {
+    name: "popup-channel-paused-unattended",
+    shows: ["channel paused"],
+    page: "popup.html",
+    snapshot: paused("unattended"),
+    act: (page) => openChannel(page, "Allotment"),
+  },
+  {
+    name: "popup-channel-needs-page",
+    shows: ["channel without page"],
+    page: "popup.html",
+    snapshot: full,
+    act: (page) => openChannel(page, "Archive"),
   },
   {
     name: "popup-sites",
@@ -135,17 +174,16 @@ export const SHOTS: readonly Shot[] = [
     },
   },
   { name: "popup-locked", shows: ["locked"], page: "popup.html", snapshot: locked },
-  {
-    name: "popup-locked-wrong",
-    shows: ["locked"],
-    page: "popup.html",
-    snapshot: locked,
-    answers: { unlock: refused("vault-wrong-password") },
-    act: async (page) => {
-      await page.getByTestId("unlock-password").fill("not this one");
-      await page.getByTestId("unlock").click();
-    },
-  },
+  ...REFUSED_UNLOCKS.map(
+    ([name, kind]): Shot => ({
+      name: `popup-locked-${name}`,
+      shows: ["locked"],
+      page: "popup.html",
+      snapshot: locked,
+      answers: { unlock: refused(kind) },
+      act: tryToUnlock,
+    }),
+  ),
   {
     name: "popup-locked-network",
     shows: ["network"],
@@ -155,7 +193,13 @@ export const SHOTS: readonly Shot[] = [
   },
   {
     name: "popup-damaged",
-    shows: ["keys"],
+    shows: ["damaged", "channels"],
+    page: "popup.html",
+    snapshot: damaged,
+  },
+  {
+    name: "popup-damaged-keys",
+    shows: ["damaged", "keys"],
     page: "popup.html",
     snapshot: damaged,
     act: (page) => page.getByTestId("tab-keys").click(),
@@ -408,7 +452,10 @@ export const SHOTS: readonly Shot[] = [
     shows: ["prompt"],
     page: "prompt.html",
     snapshot: { ...full, prompts },
-    act: (page) => page.getByTestId("prompt-reject").click(),
+    act: async (page) => {
+      await page.getByTestId("prompt-reject").click();
+      await page.getByTestId("prompt-origin").filter({ hasText: LOCAL }).waitFor();
+    },
   },
   {
     name: "prompt-expired",
@@ -573,18 +620,16 @@ export const SHOTS: readonly Shot[] = [
   { name: "popup-link-lost", shows: ["link lost"], page: "popup.html", snapshot: full, lost: true },
   { name: "prompt-link-lost", shows: ["link lost"], page: "prompt.html", snapshot: askedForKey, lost: true },
   { name: "prompt-locked", shows: ["prompt locked"], page: "prompt.html", snapshot: { ...locked, prompts } },
-  {
-    name: "prompt-locked-wrong",
-    shows: ["prompt locked"],
-    page: "prompt.html",
-    snapshot: { ...locked, prompts },
-    answers: { unlock: refused("vault-wrong-password") },
-    act: async (page) => {
-      await page.getByTestId("unlock-password").fill("not this one");
-      await page.getByTestId("unlock").click();
-      await page.getByTestId("unlock-password-error").scrollIntoViewIfNeeded();
-    },
-  },
+  ...REFUSED_UNLOCKS.map(
+    ([name, kind]): Shot => ({
+      name: `prompt-locked-${name}`,
+      shows: ["prompt locked"],
+      page: "prompt.html",
+      snapshot: { ...locked, prompts },
+      answers: { unlock: refused(kind) },
+      act: tryToUnlock,
+    }),
+  ),
   {
     name: "prompt-error",
     shows: ["prompt", "prompt error"],

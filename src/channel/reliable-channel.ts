@@ -500,6 +500,8 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     if (outcome === undefined || outcome === "unreadable") return outcome;
     if (outcome.missing.length > 0) this.#search.look();
     if (outcome.dropped === "foreign channel") return "otherChannel";
+    // SDS took it in all the same: its ciphertext is inside.
+    if (content?.ok === false) return "undecryptable";
     if (outcome.dropped !== "undecodable") return undefined;
     return isOtherLayout(this.#profile, wire.value) ? "otherLayout" : "unreadable";
   }

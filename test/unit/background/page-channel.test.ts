@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
 import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
 import { ciphers } from "../../../src/background/ciphers.ts";
-import type { Bytes } from "../../../src/common/bytes.ts";
+import { type Bytes, ownBytes, utf8 } from "../../../src/common/bytes.ts";
 import { err } from "../../../src/common/result.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import { type CipherPage, CipherPages } from "../../../src/provider/cipher-pages.ts";
@@ -14,6 +14,7 @@ import { perform } from "../../../src/provider/page-encryption.ts";
 import { PageFunctions } from "../../../src/provider/page-functions.ts";
 import type { Encryption } from "../../../src/provider/provider-api.ts";
 import { nimLayout } from "../../../src/sds/nim-layout.ts";
+import { decodeSegment } from "../../../src/segmentation/segment-message.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
 import { ORIGIN, Peer, TOPIC } from "../../support/peer.ts";
 
@@ -155,13 +156,15 @@ function wireIsCiphertext(): void {
 describe("a channel whose site encrypts", () => {
   test("N02 N05 the functions get each SDS message once, the wire shows their output, and the other page reads it", async () => {
     const [alice, bob] = [await Member.start("alice"), await Member.start("bob")];
-    const given: Bytes[] = [];
+    const calls: { readonly given: Bytes; readonly made: Bytes }[] = [];
     const own = scheme();
     await alice.come({
       ...own,
-      encrypt(content) {
-        given.push(content);
-        return own.encrypt(content);
+      async encrypt(content) {
+        const given = content.slice();
+        const made = ownBytes(await own.encrypt(content));
+        calls.push({ given, made });
+        return made;
       },
     });
     await bob.come();
@@ -169,9 +172,18 @@ describe("a channel whose site encrypts", () => {
     await pass(4_000);
     expect(await bob.peer.received()).toEqual(["secret"]);
     expect(await alice.peer.outcomes(id)).toEqual(["sent", "delivered"]);
-    const contents = given.filter((content) => new TextDecoder().decode(content).includes("secret"));
-    expect(contents).toHaveLength(1);
-    expect(nimLayout.decode(contents[0] ?? new Uint8Array(0)).ok).toBe(true);
+    const messages = calls.map(({ given }) => {
+      const decoded = nimLayout.decode(given);
+      return decoded.ok ? decoded.value : expect.unreachable(decoded.error);
+    });
+    const contents = messages.filter(({ content }) => content.length > 0);
+    expect(contents).toMatchObject([{ channelId: "room", senderId: "alice" }]);
+    expect(decodeSegment(contents[0]?.content ?? new Uint8Array())).toMatchObject({
+      ok: true,
+      value: { index: 0, dataSegmentCount: 1, segmentPayload: utf8("secret") },
+    });
+    // One call for each message on the wire, which is what it returned.
+    expect(alice.peer.messaging.sent.map(({ payload }) => payload)).toEqual(calls.map(({ made }) => made));
     expect(network.stored.length).toBeGreaterThan(0);
     wireIsCiphertext();
   });
@@ -191,7 +203,8 @@ describe("a channel whose site encrypts", () => {
         error: expect.stringMatching(/encryption failed: no key today/),
       },
     ]);
-    expect(network.stored).toEqual([]);
+    await pass(60_000);
+    expect(alice.peer.messaging.sent).toEqual([]);
   });
 
   test("an encrypt that does not answer within 10 s fails the message likewise", async () => {
@@ -232,7 +245,8 @@ describe("a channel whose site encrypts", () => {
     await network.settle();
     const [message] = network.stored;
     if (message === undefined) throw new Error("nothing was sent");
-    await network.inject(message);
+    expect(mallory.peer.channel().diagnostics().undecryptable).toBe(1);
+    for (let i = 0; i < 2; i++) await mallory.peer.messaging.tell({ type: "received", message });
     expect(await mallory.peer.log()).toEqual([]);
     expect(mallory.peer.channel().diagnostics().undecryptable).toBe(1);
   });
@@ -290,24 +304,41 @@ describe("a channel whose site encrypts", () => {
     expect(await bob.peer.received()).toEqual(["first", "second"]);
   });
 
-  test("N09 where one segment of several cannot be encrypted, there is one send-error and no message", async () => {
-    const [alice, bob] = [await Member.start("alice"), await Member.start("bob")];
-    let calls = 0;
-    const own = scheme();
-    await alice.come({
-      ...own,
-      encrypt(content) {
-        if (++calls === 2) throw new Error("no key today");
-        return own.encrypt(content);
-      },
-    });
-    await bob.come();
-    const id = await alice.peer.send(new Uint8Array(300_000).fill(1));
-    await pass(1_000);
-    expect(await alice.peer.outcomes(id)).toEqual(["send-error"]);
-    expect(await bob.peer.received()).toEqual([]);
-    wireIsCiphertext();
-  });
+  test.each([1, 2, 3])(
+    "N09 where encrypt fails at segment %i of three, there is one send-error, and on the wire are the other two, encrypted",
+    async (failing) => {
+      const [alice, bob] = [await Member.start("alice"), await Member.start("bob")];
+      const given: Bytes[] = [];
+      const own = scheme();
+      await alice.come({
+        ...own,
+        encrypt(content) {
+          if (given.push(content.slice()) === failing) throw new Error("no key today");
+          return own.encrypt(content);
+        },
+      });
+      await bob.come();
+      const id = await alice.peer.send(new Uint8Array(300_000).fill(0x61));
+      await pass(60_000);
+      expect(await alice.peer.outcomes(id)).toEqual(["send-error"]);
+      expect(await bob.peer.log()).toEqual([]);
+      // Of an envelope there is one call for each message that leaves, so the others went out before or after it.
+      const indices = given.map((content) => {
+        const decoded = nimLayout.decode(content);
+        const segment = decoded.ok ? decodeSegment(decoded.value.content) : decoded;
+        return segment.ok ? segment.value.index : undefined;
+      });
+      expect(indices.filter((index) => index !== undefined)).toEqual([0, 1, 2]);
+      const { sent } = alice.peer.messaging;
+      expect(sent.map(({ payload }) => payload)).toEqual(
+        given.filter((_, index) => index !== failing - 1).map((content) => own.encrypt(content)),
+      );
+      expect(sent.filter(({ payload }) => payload.length > 90_000)).toHaveLength(2);
+      const plain = Buffer.alloc(100, 0x61);
+      for (const { payload } of sent) expect(Buffer.from(payload).includes(plain)).toBe(false);
+      wireIsCiphertext();
+    },
+  );
 });
 
 describe("while no page of the site is open", () => {

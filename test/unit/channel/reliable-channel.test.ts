@@ -252,7 +252,8 @@ describe("ingress", () => {
     network.stored.length = 0;
     await network.inject(envelope(m1.payload, { meta: utf8("RELIABLE-CHANNEL-API/2") }));
     await network.inject(envelope(m1.payload, { contentTopic: "/test/1/other/proto" }));
-    expect(await bob.log("elsewhere")).toEqual([]);
+    expect(rows()).toEqual(before);
+    expect([await bob.log(), await bob.log("elsewhere")]).toEqual([[], []]);
   });
 
   test("C14 the same envelope under two hashes gives one event", async () => {
@@ -454,16 +455,24 @@ describe("requests", () => {
     expect(alice.channel().request(refused)).not.toHaveProperty("failure");
   });
 
-  test("what cannot be encrypted fails as that", async () => {
+  test("N03 what cannot be encrypted fails as that, and nothing of it reaches the wire", async () => {
     const keyless: Cipher = { encrypt: async () => err("the key was deleted"), decrypt: none.decrypt };
     const alice = await Peer.start("alice", network, { cipher: keyless });
     await alice.open();
-    const id = await alice.send("one");
-    await network.settle();
-    expect(alice.channel().request(id)).toMatchObject({
-      failure: "encryption",
-      error: "one or more segments failed: encryption failed: the key was deleted",
-    });
+    const ids = [
+      await alice.send("one"),
+      await alice.send(new Uint8Array(250_000)),
+      await alice.send("brief", "room", true),
+    ];
+    await pass(60 * SECOND);
+    for (const id of ids) {
+      expect(await alice.outcomes(id)).toEqual(["send-error"]);
+      expect(alice.channel().request(id)).toMatchObject({
+        failure: "encryption",
+        error: "one or more segments failed: encryption failed: the key was deleted",
+      });
+    }
+    expect(alice.messaging.sent).toEqual([]);
   });
 
   test("a failed request can be sent again: the same SDS messages, the same request, and no second outcome", async () => {

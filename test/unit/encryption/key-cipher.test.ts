@@ -161,8 +161,21 @@ describe("encrypting the segments of one message", () => {
 
   test("N02: the cipher is called once for each, in order", async () => {
     const cipher = cipherOf(keysOf(KEY));
-    const all = await encryptAll(cipher, segments, CONTEXT);
+    const calls: unknown[][] = [];
+    const made: unknown[] = [];
+    const counting = {
+      decrypt: cipher.decrypt.bind(cipher),
+      encrypt: async (...given: Parameters<KeyCipher["encrypt"]>) => {
+        calls.push(given);
+        const encrypted = await cipher.encrypt(...given);
+        made.push(encrypted.ok && encrypted.value);
+        return encrypted;
+      },
+    };
+    const all = await encryptAll(counting, segments, CONTEXT);
     if (!all.ok) throw new Error(all.error);
+    expect(calls).toEqual(segments.map((segment) => [segment, CONTEXT]));
+    expect(all.value).toEqual(made);
     const read = await Promise.all(all.value.map((ciphertext) => cipher.decrypt(ciphertext, CONTEXT)));
     expect(read).toEqual(segments.map((segment) => ok(segment)));
   });

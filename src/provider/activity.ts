@@ -1,4 +1,5 @@
 /** What the popup shows of the channels at work: requests, large messages under way, and what could not be read. */
+import type { MessagingDiagnostics } from "../channel/ports.ts";
 import type { ChannelKey, ChannelManagerApi, ChannelNotice } from "../channel/types.ts";
 import type { Clock } from "../common/clock.ts";
 import { LIMITS } from "../limits.ts";
@@ -25,13 +26,17 @@ export class Activity {
     manager.listen((channel, notice) => this.#noticed(channel, notice));
   }
 
-  snapshot(): Pick<UiVaultSnapshot, "details" | "requests" | "transfers"> {
-    return { details: this.#details(), requests: this.requests(), transfers: this.#current() };
+  snapshot(
+    subscriptions: MessagingDiagnostics["subscriptions"],
+  ): Pick<UiVaultSnapshot, "details" | "requests" | "transfers"> {
+    return { details: this.#details(subscriptions), requests: this.requests(), transfers: this.#current() };
   }
 
-  #details(): UiVaultSnapshot["details"] {
-    return this.#manager.summaries().map(({ origin, channelId, label, keyId, encryption, status }) => {
+  #details(subscriptions: MessagingDiagnostics["subscriptions"]): UiVaultSnapshot["details"] {
+    const served = new Map(subscriptions.map(({ contentTopic, filterNodes }) => [contentTopic, filterNodes]));
+    return this.#manager.summaries().map(({ origin, channelId, contentTopic, label, keyId, encryption, status }) => {
       const channel = { origin, channelId };
+      const peers = status.state === "closed" ? undefined : served.get(contentTopic);
       const needsPage =
         encryption === "page" && status.state !== "closed" && this.#cipherPages.unavailable(channel) !== undefined;
       const { undecryptable = 0, otherLayout = 0 } = this.#manager.channel(channel)?.diagnostics() ?? {};
@@ -39,6 +44,7 @@ export class Activity {
         channel,
         label,
         ...(keyId === undefined ? {} : { keyId }),
+        ...(peers === undefined ? {} : { peers }),
         undecryptable,
         foreignLayout: otherLayout,
         ...(needsPage ? { needsPage } : {}),

@@ -84,7 +84,7 @@ const keyCommand = v.variant("type", [
     allowNewSite: v.exactOptional(v.boolean()),
   }),
   v.object({ type: v.literal("retryRequest"), channel, requestId: v.string() }),
-  v.object({ type: v.literal("exportBackup"), passphrase: password }),
+  v.object({ type: v.literal("exportBackup"), passphrase: password, channel: v.exactOptional(channel) }),
   v.object({ type: v.literal("importBackup"), text: pasted, passphrase: password }),
 ]);
 

@@ -6,7 +6,7 @@ import type { ChannelError, ChannelKey, ChannelManagerApi, ChannelParams, Channe
 import type { Clock } from "../common/clock.ts";
 import { err, ok, type Result } from "../common/result.ts";
 import type { Transactor } from "../common/transactor.ts";
-import { type BackupChannel, readBackup, writeBackup } from "../keys/backup.ts";
+import { type BackupChannel, type BackupKey, readBackup, writeBackup } from "../keys/backup.ts";
 import { fingerprintOf } from "../keys/fingerprint.ts";
 import { type Invitation, readInvitation, writeInvitation } from "../keys/invitation.ts";
 import { parseKey } from "../keys/key-formats.ts";
@@ -285,30 +285,25 @@ export class UiKeys {
     );
   }
 
+  /** Everything, or one channel with the keys that it writes and reads with. */
   async #exportBackup({
     passphrase,
+    channel,
   }: UiKeyCommands["exportBackup"]["params"]): Promise<Carried<UiKeyCommandValue<"exportBackup">>> {
     const { keys, manager, clock } = this.#parts;
+    const one = channel && this.#summary(channel);
+    if (channel && !one) return NO_CHANNEL;
+    if (one?.keyId !== undefined) {
+      // Without the key that it writes with, nobody could restore the channel.
+      const key = keys.bytes(one.keyId);
+      if (!key.ok) return err(keyRefusal(key.error));
+    }
+    const wanted = one && new Set([one.keyId, ...one.earlierKeyIds]);
     const kept = keys.list().flatMap(({ id, name }) => {
       const key = keys.bytes(id);
-      return key.ok ? [{ id, name, key: key.value }] : [];
+      return key.ok && (wanted?.has(id) ?? true) ? [{ id, name, key: key.value }] : [];
     });
-    const has = (id: string | undefined): id is string => kept.some((key) => key.id === id);
-    const channels = manager.summaries().map((summary): BackupChannel => {
-      const { origin, channelId, contentTopic, profile, encryption, placement, label, keyId } = summary;
-      const earlierKeyIds = summary.earlierKeyIds.filter(has);
-      return {
-        origin,
-        channelId,
-        contentTopic,
-        profile,
-        encryption,
-        placement,
-        ...(has(keyId) ? { keyId } : {}),
-        ...(earlierKeyIds.length > 0 ? { earlierKeyIds } : {}),
-        ...(label === channelId ? {} : { name: label }),
-      };
-    });
+    const channels = (one ? [one] : manager.summaries()).map((summary) => savedChannel(summary, kept));
     const written = await writeBackup({ createdAt: clock.now(), keys: kept, channels }, passphrase, this.#parts);
     return written.ok ? ok({ text: written.value }) : err(backupRefusal(written.error));
   }
@@ -386,6 +381,24 @@ export class UiKeys {
 
 const NO_CHANNEL = refused("channel-unknown-channel", "There is no such channel.");
 const NO_SITE = refused("no-site", "A site's address is https:// and its name, without a path.");
+
+/** As a backup with these keys has it. */
+function savedChannel(summary: ChannelSummary, keys: readonly BackupKey[]): BackupChannel {
+  const { origin, channelId, contentTopic, profile, encryption, placement, label, keyId } = summary;
+  const has = (id: string | undefined): id is string => keys.some((key) => key.id === id);
+  const earlierKeyIds = summary.earlierKeyIds.filter(has);
+  return {
+    origin,
+    channelId,
+    contentTopic,
+    profile,
+    encryption,
+    placement,
+    ...(has(keyId) ? { keyId } : {}),
+    ...(earlierKeyIds.length > 0 ? { earlierKeyIds } : {}),
+    ...(label === channelId ? {} : { name: label }),
+  };
+}
 
 /** What others called it is no reason to refuse their key. */
 function keyName(given: string): string {

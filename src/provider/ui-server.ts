@@ -218,7 +218,7 @@ export class UiServer {
   #snapshot(): UiSnapshot {
     const { manager, permissions, network, version, keys, budget } = this.#parts;
     const channels = manager.summaries();
-    const activity = this.#activity.snapshot();
+    const activity = this.#activity.snapshot(network.diagnostics()?.subscriptions ?? []);
     const isOpen = ({ status }: ChannelSummary): boolean => status.state !== "closed";
     return {
       type: "snapshot",

@@ -179,6 +179,8 @@ export interface UiChannelDetails {
   /** What the person calls it; the channel id until then. */
   readonly label: string;
   readonly keyId?: string;
+  /** Filter nodes that serve its topic; left out where nothing is received for it, as while it is closed. */
+  readonly peers?: number;
   /** Times that a message came which no key of the channel opens, and which speaks another layout. */
   readonly undecryptable: number;
   readonly foreignLayout: number;
@@ -299,7 +301,11 @@ export interface UiKeyCommands {
     readonly params: { readonly channel: ChannelKey; readonly requestId: string };
     readonly value: undefined;
   };
-  exportBackup: { readonly params: { readonly passphrase: string }; readonly value: { readonly text: string } };
+  /** Of everything, or of one channel and its keys. */
+  exportBackup: {
+    readonly params: { readonly passphrase: string; readonly channel?: ChannelKey };
+    readonly value: { readonly text: string };
+  };
   importBackup: {
     readonly params: { readonly text: string; readonly passphrase: string };
     readonly value: { readonly keys: number; readonly channels: number };

@@ -5,7 +5,7 @@ import { ChannelPage, type EncryptedChannelParams } from "../../support/channel-
 import type { ChromiumProfile } from "../../support/chromium.ts";
 import { type PageServer, startPageServer } from "../../support/page-server.ts";
 import { allow, allowWithNewKey, Popup } from "../../support/popup.ts";
-import { screenshots, TEST_SCREENSHOTS } from "../../support/screenshots.ts";
+import { popupScreenshots, screenshots, TEST_SCREENSHOTS } from "../../support/screenshots.ts";
 import { Stack } from "../../support/stack.ts";
 
 const ATTACHED = { ok: true, value: null };
@@ -149,5 +149,42 @@ describe("a backup", () => {
     const sent = await restored.send("Read in a new browser");
     if (!sent.ok) throw new Error(sent.message);
     await before.waitFor("reliable:message:received", { text: "Read in a new browser" });
+  });
+
+  test("of one channel: exported where it is shown, it brings that channel and its key to another profile, no more", async () => {
+    const third = await stack.profile();
+    await using from = await Popup.open(oldProfile);
+    await from.fillChannelForm(server.origin, "committee", "/test/1/committee/proto");
+    await from.page.getByTestId("key-choice-make").check();
+    await from.page.getByTestId("key-choice-name").fill("Committee key");
+    await from.createChannel();
+    await from.openChannel("book-club");
+    await from.page.getByTestId("channel-export").click();
+    await from.page.getByRole("heading", { name: "Export Our book club" }).waitFor();
+    await popupScreenshots(from.page, "popup-channel-export");
+    await from.page.getByTestId("new-password").fill(PASSPHRASE);
+    await from.page.getByTestId("repeat-password").fill(PASSPHRASE);
+    const downloading = from.page.waitForEvent("download");
+    await from.page.getByTestId("backup-save").click();
+    const download = await downloading;
+    expect(download.suggestedFilename()).toMatch(/^reliable-channel-export-\d{4}-\d\d-\d\d\.json$/);
+    const text = await readFile(await download.path(), "utf8");
+
+    await using to = await Popup.open(third);
+    await to.welcome(null);
+    await to.tab("keys");
+    await to.page.getByTestId("backup").click();
+    await restore(to, text, PASSPHRASE);
+    await to.page
+      .getByTestId("notice")
+      .filter({ hasText: /1 key.*1 channel/ })
+      .waitFor();
+    await to.openKey("Club key");
+    expect(await to.page.getByTestId("fingerprint-words").first().textContent()).toBe(fingerprint);
+    const { keys, channels } = await third.snapshot();
+    expect(keys.map(({ name }) => name)).toEqual(["Club key"]);
+    expect(channels).toMatchObject([
+      { channelId: "book-club", label: "Our book club", contentTopic: CLUB.contentTopic },
+    ]);
   });
 });

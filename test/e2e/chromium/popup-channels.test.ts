@@ -138,7 +138,7 @@ describe("channels in the popup", () => {
     await popupScreenshots(page, "popup-channel-renamed");
   });
 
-  test("the list shows name, site, topic, health, last activity, members and what is on its way", async () => {
+  test("the list shows name, site, topic, peers, health, last activity, members and what is on its way", async () => {
     await popup.tab("channels");
     for (const node of stack.network.nodes) node.faults.set("lightpush", { kind: "hold" });
     const sent = await shed.send("Held up on its way");
@@ -150,6 +150,8 @@ describe("channels in the popup", () => {
     }
     expect(await row("garden").locator("time").count()).toBe(1);
     expect(await row("shed").getByTestId("channel-health").getAttribute("data-tone")).toBe("good");
+    const serving = stack.network.nodes.length;
+    await row("shed").getByTestId("channel-peers").getByText(`${serving} peers`, { exact: true }).waitFor();
     await popupScreenshots(page, "popup-channel-list");
     for (const node of stack.network.nodes) node.faults.clear();
     await shed.waitFor("reliable:message:sent", { requestId: sent.value });

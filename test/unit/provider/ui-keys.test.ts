@@ -451,6 +451,46 @@ describe("backups in the popup", () => {
     expect(bob.keys.find(KEY)).toMatchObject({ id: idOf("Second"), source: "backup", origins: [SITE] });
   });
 
+  test("of one channel bring that channel and the keys it writes and reads with, and nothing else", async () => {
+    const [alice, bob] = [await opened(), await opened()];
+    await alice.ask({ type: "createChannel", ...ROOM, contentTopic: TOPIC, key: { kind: "make", name: "First" } });
+    await alice.ask({ type: "changeChannelKey", channel: ROOM, key: { kind: "import", text: HEX, name: "Second" } });
+    await alice.ask({ type: "renameChannel", channel: ROOM, label: "Our room" });
+    const shed = { origin: SITE, channelId: "shed" } as const;
+    await alice.ask({ type: "createChannel", ...shed, contentTopic: TOPIC, key: { kind: "make", name: "Third" } });
+    await alice.ask({ type: "makeKey", name: "Unused" });
+
+    const { text } = await alice.ask({ type: "exportBackup", passphrase: PASSWORD, channel: ROOM });
+    expect(await bob.ask({ type: "importBackup", text, passphrase: PASSWORD })).toEqual({ keys: 2, channels: 1 });
+    const idOf = (name: string) => bob.keys.list().find((key) => key.name === name)?.id;
+    expect(bob.manager.summaries()).toMatchObject([
+      { ...ROOM, label: "Our room", encryption: "key", keyId: idOf("Second"), earlierKeyIds: [idOf("First")] },
+    ]);
+    expect(bob.keys.list().map(({ name }) => name)).toEqual(expect.arrayContaining(["First", "Second"]));
+  });
+
+  test.each(["none", "page"] as const)("of one channel bring no key where its encryption is %s", async (encryption) => {
+    const [alice, bob] = [await opened(), await opened()];
+    await alice.manager.createReliableChannel({ ...ROOM, contentTopic: TOPIC, encryption });
+    await alice.ask({ type: "makeKey", name: "Unused" });
+    const { text } = await alice.ask({ type: "exportBackup", passphrase: PASSWORD, channel: ROOM });
+    expect(await bob.ask({ type: "importBackup", text, passphrase: PASSWORD })).toEqual({ keys: 0, channels: 1 });
+    expect(bob.manager.summaries()).toMatchObject([{ ...ROOM, contentTopic: TOPIC, encryption }]);
+  });
+
+  test("of a channel that is not there, or has lost its key, are refused: nobody could restore it", async () => {
+    const { ask, fails, keys } = await opened();
+    await ask({ type: "createChannel", ...ROOM, contentTopic: TOPIC, key: { kind: "make", name: "Friends" } });
+    const [key] = keys.list();
+    if (!key) throw new Error("no key");
+    const exported = { type: "exportBackup", passphrase: PASSWORD } as const;
+    expect(await fails({ ...exported, channel: { ...ROOM, channelId: "elsewhere" } })).toMatch(/no such channel/);
+    await ask({ type: "deleteKey", keyId: key.id });
+    expect(await fails({ ...exported, channel: ROOM })).toMatch(/key/);
+    const { text } = await ask(exported);
+    expect(await ask({ type: "inspectKeyText", text })).toEqual({ kind: "backup" });
+  });
+
   test("a wrong or weak passphrase and text that is no backup are refused in words", async () => {
     const { ask, fails } = await opened();
     expect(await fails({ type: "exportBackup", passphrase: "short" })).toMatch(/8 characters/);

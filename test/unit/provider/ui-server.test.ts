@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
+import type { MessagingDiagnostics } from "../../../src/channel/ports.ts";
 import { err, ok } from "../../../src/common/result.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import { ErrorCode } from "../../../src/provider/provider-api.ts";
@@ -26,6 +27,17 @@ async function opened() {
   return { world, page, popup, command };
 }
 
+/** Messaging with nothing to do. */
+const QUIET: MessagingDiagnostics = {
+  network: "local",
+  status: "Connected",
+  peers: { lightpush: [], filter: [], store: [] },
+  lacks: [],
+  subscriptions: [],
+  queue: { queued: 0, propagated: 0, pushing: 0, oldestMs: 0 },
+  lastErrors: [],
+};
+
 describe("the popup's server", () => {
   test("a snapshot on connect has everything", async () => {
     const { popup } = await opened();
@@ -48,6 +60,22 @@ describe("the popup's server", () => {
       unseenFailures: 0,
       budget: null,
     });
+  });
+
+  test("an open channel has the number of peers that serve its topic, a closed one none", async () => {
+    const { world, popup, command } = await opened();
+    world.messagingDiagnostics = {
+      ...QUIET,
+      subscriptions: [
+        { contentTopic: "/test/1/other/proto", health: "MINIMALLY_HEALTHY", filterNodes: 1 },
+        { contentTopic: TOPIC, health: "SUFFICIENTLY_HEALTHY", filterNodes: 3 },
+      ],
+    };
+    await command({ type: "seeFailures" });
+    expect(popup.snapshot().details).toMatchObject([{ peers: 3 }]);
+    await command({ type: "closeChannel", channel: { origin: SITE, channelId: "room" } });
+    expect(popup.snapshot().details).toHaveLength(1);
+    expect(popup.snapshot().details[0]).not.toHaveProperty("peers");
   });
 
   test("changes that come together are one snapshot", async () => {

@@ -205,7 +205,8 @@ export class LockedChannels implements ChannelManagerApi {
    */
   #topics(): ReadonlySet<string> {
     const topics = new Set(this.channels().map(({ row }) => row.contentTopic));
-    for (const { row } of this.channels()) if (row.encryption === "none") topics.delete(row.contentTopic);
+    // Also of one that is closed: its peers may go on writing.
+    for (const { row } of this.#channels) if (row.encryption === "none") topics.delete(row.contentTopic);
     return topics;
   }
 
@@ -255,6 +256,11 @@ export class LockedChannels implements ChannelManagerApi {
     if (channel.row.prepared) await this.#transactor.run(() => channel.takeUp(params.senderId));
     return ok(channel);
   }
+
+  /** Once unlocked, the pages that still hold a channel say so. */
+  attended(): void {}
+
+  heldBy(): void {}
 
   async closeChannel(): Promise<Result<never, ChannelError>> {
     return err(LOCKED);

@@ -84,6 +84,7 @@ export class ReliableChannelManager implements ChannelManagerApi {
   readonly #healthListeners = new Set<() => void>();
   readonly #budgetListeners = new Set<() => void>();
   #cancelForgetting: (() => void) | undefined;
+  #held: () => Iterable<ChannelKey> = () => [];
 
   /** Reads everything stored and puts the channels together. Nothing runs before `start`. */
   static async load(parts: ManagerParts): Promise<ReliableChannelManager> {
@@ -140,6 +141,7 @@ export class ReliableChannelManager implements ChannelManagerApi {
     });
     await this.#shell.transact((now) => {
       for (const channel of this.#channels.values()) channel.forgetOld(now);
+      for (const key of this.#held()) this.channel(key)?.attend(now);
     });
     for (const channel of this.channels()) {
       if (channel.isSuspended) await this.#unsubscribeIfLast(channel.getContentTopic());
@@ -211,15 +213,25 @@ export class ReliableChannelManager implements ChannelManagerApi {
     if (!channel?.isOpen) return err(unknown(params.channelId));
     const refused = parameterProblem(params) ?? mismatch(channel.row, params);
     if (refused) return err(refused);
-    await this.#attended(channel, params);
+    await this.#attend(channel, () => channel.takeUp(params.senderId));
     return ok(channel);
   }
 
-  /** A page asked for the channel: what was prepared or suspended is now in use. */
-  async #attended(channel: ReliableChannel, { senderId }: ChannelParams): Promise<void> {
+  attended(key: ChannelKey): void {
+    const channel = this.#channels.get(nameOf(key));
+    // It fails only with its transactor, whose owner begins anew.
+    if (channel?.isOpen) this.#attend(channel).catch(() => this.#shell.stop());
+  }
+
+  heldBy(pages: () => Iterable<ChannelKey>): void {
+    this.#held = pages;
+  }
+
+  /** A page asked for the channel: what was suspended is now in use. */
+  async #attend(channel: ReliableChannel, alongside: () => void = () => {}): Promise<void> {
     const { isSuspended } = channel;
     await this.#shell.transact((now) => {
-      channel.takeUp(senderId);
+      alongside();
       channel.attend(now);
     });
     if (!isSuspended) return;

@@ -772,6 +772,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
       this.#log.acknowledge(position);
       this.attend(now);
     });
+    if (this.#erased) return;
     const surplus = await this.#log.surplus();
     if (surplus !== undefined) {
       await this.#transact(() => {

@@ -244,6 +244,10 @@ export interface ChannelManagerApi {
    * prepared takes the sender id of the first `attach`; resolves once that is durable.
    */
   attach(params: ChannelParams): Promise<Result<ChannelApi, ChannelError>>;
+  /** A page holds the channel, as it did before: a channel that nobody asks for is suspended after 30 days. */
+  attended(key: ChannelKey): void;
+  /** `pages` tells which channels pages hold at that moment. */
+  heldBy(pages: () => Iterable<ChannelKey>): void;
   closeChannel(
     key: ChannelKey,
     reason: "page" | "user" | "revoked",

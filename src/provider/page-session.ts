@@ -1,5 +1,5 @@
 /** One page as the background sees it: its port, the channels it holds, and what was pushed to it. */
-import type { ChannelApi, ChannelEvent, ChannelNotice } from "../channel/types.ts";
+import type { ChannelApi, ChannelEvent, ChannelKey, ChannelNotice } from "../channel/types.ts";
 import type { Clock } from "../common/clock.ts";
 import { LIMITS } from "../limits.ts";
 import { cursorOf } from "./cursor.ts";
@@ -25,8 +25,10 @@ export class PageSession {
   /** When the person last came to the page, as it says: a page can only draw the work of its own origin to itself. */
   focusedAt = 0;
   readonly functions: PageFunctions;
-  /** Calls under way. */
+  /** Calls under way, until their work has ended: also those that the page gave up. */
   readonly calls = new Set<string>();
+  /** Of them, those whose answer nobody waits for. */
+  readonly cancelled = new Set<string>();
   readonly #port: HeldPort;
   readonly #clock: Clock;
   /** Channels that the page holds; with a feed once it listens for logged events. */
@@ -48,6 +50,11 @@ export class PageSession {
 
   push(body: Push): void {
     this.#push(body, NOTHING);
+  }
+
+  /** The channels that it holds. */
+  held(): readonly ChannelKey[] {
+    return [...this.#attached.keys()].map((channelId) => ({ origin: this.origin, channelId }));
   }
 
   isAttached(channelId: string): boolean {

@@ -96,6 +96,7 @@ export class ProviderServer {
     parts.manager.listen(({ origin, channelId }, notice) => {
       for (const session of this.#sessionsOf(origin)) session.noticed(channelId, notice);
     });
+    parts.manager.heldBy(() => [...this.#sessions].flatMap((session) => session.held()));
     parts.permissions.listen((origin) => this.#permissionsChanged(origin));
     parts.network.listen(() => this.#networkChanged());
     this.#parts.vault.listen(() => this.#networkChanged());
@@ -147,7 +148,7 @@ export class ProviderServer {
         session.functions.answered(frame);
         break;
       case "cancel":
-        session.calls.delete(frame.callId);
+        if (session.calls.has(frame.callId)) session.cancelled.add(frame.callId);
         this.#parts.permissions.withdraw(session.origin, frame.callId).catch(() => {});
         break;
       case "call":
@@ -193,8 +194,8 @@ export class ProviderServer {
     session.calls.add(callId);
     session.post({ type: "accepted", callId });
     const outcome = await this.#once(session, frame);
-    if (!session.calls.delete(callId)) return;
-    session.post({ type: "answer", callId, ...outcome });
+    const isWaitedFor = session.calls.delete(callId) && !session.cancelled.delete(callId);
+    if (isWaitedFor) session.post({ type: "answer", callId, ...outcome });
   }
 
   /** Does the call, or waits for it where it is under way, or tells what it came to before. */
@@ -389,6 +390,7 @@ export class ProviderServer {
     if (!channel) return notFound(channelId);
     const mayReceive = !permissions.refusal(session.origin, "channel:receive", channel.getContentTopic());
     session.attach(channel, events && mayReceive, seqOf(after));
+    manager.attended({ origin: session.origin, channelId });
     // What is encrypted is what the site wrote: nobody without a grant gets to see it.
     if (cipher && channel.summary().encryption === "page" && !this.#granted(session.origin)) {
       cipherPages.offer(session, channelId);

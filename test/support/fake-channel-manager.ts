@@ -133,6 +133,11 @@ export class FakeChannelManager implements ChannelManagerApi {
     return ok(this.#api(params));
   }
 
+  /** Nothing is suspended here. */
+  attended(): void {}
+
+  heldBy(): void {}
+
   async attach(params: ChannelParams): Promise<Result<ChannelApi, ChannelError>> {
     const row = this.#channels.get(nameOf(params));
     if (!row?.open) return err({ kind: "unknown-channel", message: `unknown channel: ${params.channelId}` });

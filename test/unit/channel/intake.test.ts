@@ -155,6 +155,14 @@ describe("a log that no page handles", () => {
   });
 });
 
+test("a channel that is deleted while its page acknowledges is gone, and nothing fails", async () => {
+  await send("1");
+  const { key } = bob.channel();
+  const acknowledged = bob.channel().acknowledge(1);
+  await bob.manager.deleteChannel(key);
+  await expect(acknowledged).resolves.toBeUndefined();
+});
+
 describe("a channel that no page asks for", () => {
   const attach = () =>
     bob.manager.attach({ origin: ORIGIN, channelId: "room", contentTopic: TOPIC, encryption: "none" });
@@ -188,6 +196,25 @@ describe("a channel that no page asks for", () => {
     await send("meanwhile");
     expect(await bob.received()).toEqual([]);
     await attach();
+    await network.settle();
+    expect(await bob.received()).toEqual(["meanwhile"]);
+  });
+
+  test("is in use as long as a page holds it, however quiet it is", async () => {
+    bob.manager.heldBy(() => [{ origin: ORIGIN, channelId: "room" }]);
+    await clock.advance(62 * DAY + LIMITS.forgetEveryMs);
+    expect(paused(bob)).toBeUndefined();
+    await send("after two quiet months");
+    expect(await bob.received()).toEqual(["after two quiet months"]);
+  });
+
+  test("is in use again when a page that held it comes back", async () => {
+    await bob.kill();
+    await clock.advance(31 * DAY);
+    await bob.restart();
+    await send("meanwhile");
+    expect(paused(bob)).toBe("unattended");
+    bob.manager.attended({ origin: ORIGIN, channelId: "room" });
     await network.settle();
     expect(await bob.received()).toEqual(["meanwhile"]);
   });

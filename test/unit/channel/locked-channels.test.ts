@@ -120,6 +120,16 @@ describe("while the vault is locked", () => {
     expect(await bob.received("plain")).toEqual(["in plain words"]);
   });
 
+  test("also where the unencrypted one is closed: its peers go on writing", async () => {
+    const [alice, bob] = [await member("alice", SECRET, PLAIN), await member("bob", SECRET, PLAIN)];
+    await bob.manager.closeChannel(PLAIN, "page");
+    await bob.lock();
+    await alice.send("in plain words", "plain");
+    await network.settle();
+    expect(bob.messaging.subscriptions).toEqual([]);
+    expect(bob.storage.count("parked")).toBe(0);
+  });
+
   test("a message of a topic with several channels is handled once each of them has it", async () => {
     const other = { ...SECRET, origin: "https://other.example" };
     const [alice, bob] = [await member("alice", SECRET), await member("bob", SECRET, other)];

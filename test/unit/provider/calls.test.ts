@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { ChannelErrorKind } from "../../../src/channel/types.ts";
+import { LIMITS } from "../../../src/limits.ts";
 import type { LoggedEvent, ReliableChannel, RequestId } from "../../../src/provider/provider-api.ts";
 import { ErrorCode } from "../../../src/provider/provider-api.ts";
 import { failureOf, type Page, SITE, TOPIC, World } from "./world.ts";
@@ -288,6 +289,26 @@ describe("calls of a page", () => {
     });
     go?.();
     await Promise.all(reads);
+    expect((await page.provider.quota()).maxChannels).toBe(64);
+  });
+
+  test("calls that a page gave up count until their work has ended", async () => {
+    const { world, page } = await opened();
+    const { manager } = await world.worker();
+    const gate = Promise.withResolvers<void>();
+    manager.beforeHistory = () => gate.promise;
+    const channel = await page.provider.createReliableChannel(PLAIN);
+    const givenUp = new AbortController();
+    const reads = Array.from({ length: LIMITS.provider.callsPerPage }, () =>
+      channel.history({ signal: givenUp.signal }).next(),
+    );
+    await world.clock.settle();
+    givenUp.abort();
+    for (const read of await Promise.allSettled(reads)) expect(read.status).toBe("rejected");
+    await world.clock.settle();
+    expect(await failureOf(page.provider.quota())).toMatchObject({ code: ErrorCode.LimitExceeded });
+    gate.resolve();
+    await world.clock.settle();
     expect((await page.provider.quota()).maxChannels).toBe(64);
   });
 

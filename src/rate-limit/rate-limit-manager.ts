@@ -135,7 +135,8 @@ export class RateLimitManager {
     if (!this.#config.enabled || this.#queue.size === 0) return undefined;
     let deadline = endOf(this.#budgetAt(now));
     for (const message of this.#queue.values()) {
-      if (message.ephemeral) deadline = Math.min(deadline, message.enqueuedAt + LIMITS.rateLimit.ephemeralWaitMs);
+      if (!mayGoStale(message)) continue;
+      deadline = Math.min(deadline, message.enqueuedAt + LIMITS.rateLimit.ephemeralWaitMs);
     }
     return deadline;
   }
@@ -190,7 +191,7 @@ export class RateLimitManager {
     if (!this.#config.enabled) return [];
     const refused: QueuedMessage[] = [];
     for (const [key, message] of this.#inOrder()) {
-      if (!message.ephemeral || message.owner.kind !== "segment") continue;
+      if (!mayGoStale(message)) continue;
       if (now - message.enqueuedAt <= LIMITS.rateLimit.ephemeralWaitMs) continue;
       this.#queue.delete(key);
       refused.push(message);
@@ -226,6 +227,11 @@ export class RateLimitManager {
       }
     }
   }
+}
+
+/** Whether somebody is told that it waited too long: nobody asked for a synchronisation or a repair. */
+function mayGoStale({ ephemeral, owner }: QueuedMessage): boolean {
+  return ephemeral && owner.kind === "segment";
 }
 
 /** Milliseconds since the Unix epoch at which the epoch of the budget is over. */

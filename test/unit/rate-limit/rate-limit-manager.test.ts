@@ -155,6 +155,15 @@ describe("rate limit", () => {
     expect(manager.release(10 * EPOCH_MS).refused).toEqual([]);
   });
 
+  test("an ephemeral message that is no segment waits for ever too, so nothing is due before the epoch ends", () => {
+    const { manager } = setUp(limited(0));
+    for (const kind of ["retransmission", "sync", "repair"] as const) {
+      manager.enqueueToSend(message({ ephemeral: true, owner: { kind } }));
+    }
+    expect(manager.release(60_001)).toEqual({ ready: [], refused: [] });
+    expect(manager.nextDeadline(60_001)).toBe(EPOCH_MS);
+  });
+
   test("whatever is queued, when, and for whom: no epoch exceeds its budget, each channel stays in order, nothing is lost", () => {
     const step = fc.oneof(
       fc.record({ kind: fc.constant("send" as const), origin: fc.constantFrom("a", "b", "c") }),

@@ -4,15 +4,16 @@ import { ANSWERS, pretendBackground } from "./background.ts";
 import type { Shot } from "./shots.ts";
 import { VIEWS } from "./views.ts";
 
-/** Opens the shot in a new `page` of the extension's browser; resolves when everything that it has to show is there. */
+/** Opens the shot in `page`, of the extension's browser; resolves when everything that it has to show is there. */
 export async function openShot(page: Page, extensionId: string, shot: Shot): Promise<void> {
-  await page.addInitScript(pretendBackground, {
+  const background = await page.addInitScript(pretendBackground, {
     snapshot: shot.snapshot,
     gone: shot.gone ?? null,
     lost: shot.lost ?? false,
     answers: { ...ANSWERS, ...shot.answers },
   });
   await page.goto(`chrome-extension://${extensionId}/${shot.page}`);
+  await background.dispose();
   if (shot.snapshot !== null) await page.getByTestId("skeleton").waitFor({ state: "detached" });
   await shot.act?.(page);
   for (const view of shot.shows) await page.getByTestId(VIEWS[view]).first().waitFor();

@@ -199,7 +199,7 @@ export const SHOTS: readonly Shot[] = [
   },
   {
     name: "popup-damaged-keys",
-    shows: ["damaged", "keys"],
+    shows: ["damaged", "keys", "keys damaged"],
     page: "popup.html",
     snapshot: damaged,
     act: (page) => page.getByTestId("tab-keys").click(),

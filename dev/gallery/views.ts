@@ -19,6 +19,7 @@ export const VIEWS = {
   invitation: "invitation-form",
   "qr problem": "qr-problem",
   keys: "keys-view",
+  "keys damaged": "keys-damaged",
   key: "key-view",
   "key form": "key-form",
   "key problem": "key-text-problem",

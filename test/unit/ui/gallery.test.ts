@@ -15,7 +15,7 @@ const POPUP = svelte("entrypoints/popup");
 const SHARED = svelte("src/ui/components");
 const testids: ReadonlySet<string> = new Set(Object.values(VIEWS));
 const named = (source: string): readonly string[] =>
-  [...source.matchAll(/data-testid="([\w-]+)"/g)].map(([, id = ""]) => id);
+  [...source.matchAll(/\btestid="([\w-]+)"/g)].map(([, id = ""]) => id);
 
 describe("the list of views that are drawn", () => {
   it("has every view of the popup", () => {

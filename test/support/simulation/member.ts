@@ -1,4 +1,11 @@
-/** One member of a simulated channel: SDS and segmentation on rows, and what a channel does around them. */
+/**
+ * One member of a simulated channel: SDS, segmentation and the send state machine on rows, and what a channel does around
+ * them. What it hands over, and what it is told of that, goes by messaging requests as it does in a channel.
+ */
+import type { MessagingRequestId, SendFailure } from "../../../src/channel/ports.ts";
+import { type ChannelTables, openChannelTables } from "../../../src/channel/rows.ts";
+import { type Outcome, SendState } from "../../../src/channel/send-state.ts";
+import type { RequestId } from "../../../src/channel/types.ts";
 import type { Bytes } from "../../../src/common/bytes.ts";
 import { Journal } from "../../../src/common/table.ts";
 import type { SdsLayout } from "../../../src/sds/layout.ts";
@@ -16,6 +23,7 @@ export type Kind = "message" | "retransmission" | "sync" | "repair";
 
 /** One message for the network. */
 export interface Departure {
+  readonly request: MessagingRequestId;
   readonly kind: Kind;
   readonly messageId: string;
   readonly wire: Bytes;
@@ -25,33 +33,47 @@ export interface Departure {
 /** What the member's event log has, in order. */
 export type LogEvent =
   | { readonly type: "received"; readonly messageId: string; readonly senderId: string; readonly payload: Bytes }
-  | { readonly type: "lost" | "acknowledged" | "exhausted"; readonly messageId: string };
+  | { readonly type: "lost"; readonly messageId: string }
+  | { readonly type: Outcome["type"]; readonly requestId: RequestId };
+
+/** What one call to a member brought about. */
+export interface Effects {
+  readonly departures: readonly Departure[];
+  readonly missing: readonly Missing[];
+}
+
+const KEY = { origin: "https://simulation.example", channelId: "simulation" };
+const GIVEN_UP: SendFailure = { kind: "unreachable", error: "given up" };
 
 /** Small segments, so that small payloads have several: chunks of 128 bytes. */
 const SEGMENT_BYTES = 256;
 
 export class Member {
   readonly name: string;
-  readonly events: LogEvent[] = [];
+  readonly #events: LogEvent[] = [];
   readonly #config: SdsConfig;
   readonly #segmentation: SegmentationConfig;
   readonly #rows = new Map<string, Map<string | number, unknown>>();
   #journal = new Journal();
   #sds: Participant;
   #reassembler: Reassembler;
+  #tables: ChannelTables;
+  #sendState: SendState;
+  #handedOver = 0;
+  #failed: RequestId[] = [];
 
   constructor(name: string, layout: SdsLayout, startedAt: number) {
     this.name = name;
-    this.#config = { participantId: name, channelId: "simulation", layout, startedAt };
+    this.#config = { participantId: name, channelId: KEY.channelId, layout, startedAt };
     const segmentation = SegmentationConfig.create(SEGMENT_BYTES);
     if (!segmentation.ok) throw new Error(segmentation.error);
     this.#segmentation = segmentation.value;
-    [this.#sds, this.#reassembler] = this.#open();
+    [this.#sds, this.#reassembler, this.#tables, this.#sendState] = this.#open();
   }
 
   /** The process dies, and another one starts from the rows. */
   restart(): void {
-    [this.#sds, this.#reassembler] = this.#open();
+    [this.#sds, this.#reassembler, this.#tables, this.#sendState] = this.#open();
   }
 
   get nextDeadline(): number | undefined {
@@ -60,79 +82,156 @@ export class Member {
     return Math.min(sds, reassembler);
   }
 
+  get events(): readonly LogEvent[] {
+    return this.#events;
+  }
+
   /** Ids of the log that every member is to have in the end. */
   get logIds(): readonly string[] {
     return this.#sds.logIds();
   }
 
-  send(payload: Bytes, now: number): readonly Departure[] {
+  send(payload: Bytes, now: number): { readonly requestId: RequestId; readonly departures: readonly Departure[] } {
     const segments = performSegmentation(payload, this.#segmentation);
     if (!segments.ok) throw new Error(segments.error.message);
-    const departures = segments.value.map((content, index): Departure => {
+    const wrapped = segments.value.map((content, index) => {
       const isInner = index < segments.value.length - 1;
-      const context = { now, ephemeral: false, ...(isInner ? { inner: true as const } : {}) };
-      const { messageId, wire } = this.#sds.wrapOutgoing(content, context);
-      return { kind: "message", messageId, wire, ephemeral: false };
+      return this.#sds.wrapOutgoing(content, { now, ephemeral: false, ...(isInner ? { inner: true as const } : {}) });
     });
+    const messageIds = wrapped.map(({ messageId }) => messageId);
+    const requestId = `request of ${messageIds[0]}`;
+    const entries = this.#sendState.accept({
+      requestId,
+      createdAt: now,
+      bytes: payload.length,
+      ephemeral: false,
+      messageIds,
+    });
+    const departures = wrapped.flatMap(({ messageId, wire }, index) => this.#dispatch(entries[index], messageId, wire));
+    this.#commit();
+    return { requestId, departures };
+  }
+
+  /** Sends again what failed of a request; nothing where it has not failed. */
+  retry(requestId: RequestId, now: number): readonly Departure[] {
+    const retried = this.#sendState.retry(requestId);
+    if (!retried.ok) return [];
+    for (const messageId of this.#sendState.unacknowledged(requestId)) this.#sds.resume(messageId, now);
+    this.#conclude(retried.value.outcomes);
+    // Its bytes are in storage, as they are only dropped once everyone has had the time to ask for them.
+    const departures = retried.value.entries.flatMap(({ entry, messageId }) =>
+      this.#dispatch(entry, messageId, this.#keptWire(messageId)),
+    );
     this.#commit();
     return departures;
   }
 
-  left(messageId: string, hash: string, now: number): void {
-    this.#sds.onPropagated(messageId, hash, now);
+  /** The messaging layer relayed it. */
+  onPropagated(request: MessagingRequestId, hash: string, now: number): void {
+    const messageId = this.#messageIdOf(request);
+    if (messageId !== undefined) this.#sds.onPropagated(messageId, hash, now);
     this.#commit();
   }
 
-  stored(messageId: string, hash: string): void {
+  /** The network has it. */
+  onSent(request: MessagingRequestId, hash: string): void {
+    const messageId = this.#messageIdOf(request);
+    if (messageId === undefined) return;
     this.#sds.onStored(messageId, hash);
+    this.#tables.upkeep.delete(request);
+    this.#conclude(this.#sendState.onMessageSent(request));
     this.#commit();
   }
 
-  receive(wire: Bytes, context: { now: number; messageHash: string; ephemeral: boolean; random: number }) {
+  /** The messaging layer gave it up. */
+  onFailed(request: MessagingRequestId): void {
+    this.#tables.upkeep.delete(request);
+    this.#conclude(this.#sendState.onMessageError(request, GIVEN_UP));
+    this.#commit();
+  }
+
+  /** Takes out the requests that failed since the last time, those that failed again among them. */
+  takeFailed(): readonly RequestId[] {
+    const failed = this.#failed;
+    this.#failed = [];
+    return failed;
+  }
+
+  receive(wire: Bytes, context: { now: number; messageHash: string; ephemeral: boolean; random: number }): Effects {
     const isInner = (content: Uint8Array) => this.#reassembler.isInner(content);
     return this.#follow(this.#sds.handleIncoming(wire, { ...context, isInner }), context.now);
   }
 
-  tick(now: number, random: number) {
-    for (const { messageId } of this.#reassembler.expire(now)) this.events.push({ type: "lost", messageId });
+  tick(now: number, random: number): Effects {
+    for (const { messageId } of this.#reassembler.expire(now)) this.#events.push({ type: "lost", messageId });
     return this.#follow(this.#sds.tick({ now, random, online: true }), now);
   }
 
   /** Carries an outcome out. */
-  #follow(
-    outcome: SdsOutcome,
-    now: number,
-  ): { readonly departures: readonly Departure[]; readonly missing: readonly Missing[] } {
+  #follow(outcome: SdsOutcome, now: number): Effects {
     if (outcome.arrived) {
       for (const { messageId } of this.#reassembler.add(outcome.arrived, now).lost) {
-        this.events.push({ type: "lost", messageId });
+        this.#events.push({ type: "lost", messageId });
       }
     }
-    for (const messageId of outcome.acknowledged) this.events.push({ type: "acknowledged", messageId });
-    for (const messageId of outcome.exhausted) this.events.push({ type: "exhausted", messageId });
     for (const lost of outcome.lost) {
       const told = this.#reassembler.giveUp(lost);
-      if (told !== undefined) this.events.push({ type: "lost", messageId: told.messageId });
+      if (told !== undefined) this.#events.push({ type: "lost", messageId: told.messageId });
     }
     for (const id of outcome.delivered) {
       const { lost, message } = this.#reassembler.release(id, now, outcome.late.includes(id));
-      if (lost !== undefined) this.events.push({ type: "lost", messageId: lost.messageId });
-      if (message !== undefined) this.events.push({ type: "received", ...message });
+      if (lost !== undefined) this.#events.push({ type: "lost", messageId: lost.messageId });
+      if (message !== undefined) this.#events.push({ type: "received", ...message });
     }
+    for (const messageId of outcome.acknowledged) this.#conclude(this.#sendState.onAcknowledged(messageId));
+    for (const messageId of outcome.exhausted) this.#conclude(this.#sendState.onExhausted(messageId));
     const departures = outcome.outgoing.flatMap(({ kind, messageId, ephemeral, wire }) => {
       const bytes = wire ?? this.#keptWire(messageId);
-      return bytes === undefined ? [] : [{ kind, messageId, ephemeral, wire: bytes }];
+      if (bytes === undefined) return [];
+      const request = this.#nextRequest();
+      this.#tables.upkeep.put(request, { messageId, kind });
+      return [{ request, kind, messageId, ephemeral, wire: bytes }];
     });
     this.#commit();
     return { departures, missing: outcome.missing };
   }
 
-  #open(): [Participant, Reassembler] {
+  /** Logs what became of a request, as a channel does. */
+  #conclude(outcomes: readonly Outcome[]): void {
+    for (const { type, requestId, silent } of outcomes) {
+      if (type === "send-error") {
+        for (const id of this.#sendState.unacknowledged(requestId)) this.#sds.abandon(id);
+        this.#failed.push(requestId);
+      }
+      if (!silent) this.#events.push({ type, requestId });
+    }
+  }
+
+  #dispatch(entry: number | undefined, messageId: string, wire: Bytes | undefined): readonly Departure[] {
+    if (entry === undefined || wire === undefined) throw new Error(`${this.name} has no bytes of ${messageId}`);
+    const request = this.#nextRequest();
+    this.#sendState.onDispatched(entry, request);
+    return [{ request, kind: "message", messageId, wire, ephemeral: false }];
+  }
+
+  /** Ids are the messaging layer's, and outlive us. */
+  #nextRequest(): MessagingRequestId {
+    return `${this.name} ${++this.#handedOver}`;
+  }
+
+  #messageIdOf(request: MessagingRequestId): string | undefined {
+    return this.#sendState.messageIdOf(request) ?? this.#tables.upkeep.get(request)?.messageId;
+  }
+
+  #open(): [Participant, Reassembler, ChannelTables, SendState] {
     this.#journal = new Journal();
     const stored = (table: string) => this.#rows.get(table) ?? [];
+    const tables = openChannelTables(KEY, this.#journal, stored);
     return [
       new Participant(this.#config, openSdsTables(this.#journal, ["channel"], stored)),
       new Reassembler(openReassemblerTables(this.#journal, ["channel"], stored), "segments"),
+      tables,
+      new SendState(tables),
     ];
   }
 

@@ -5,14 +5,18 @@
  * The network reaches each member on its own: what one misses another may have. A store, where there is one, has
  * everything that is not ephemeral; members ask it for what they miss by retrieval hint, and for everything new from time
  * to time, as the messaging layer does.
+ *
+ * What becomes of a message is told to its sender as the messaging layer tells it: that a node relayed it, and that the
+ * network has it, once a store does or, where there is none, because it was relayed; or that it was given up, relayed or
+ * not. Each of these may be told twice, and later than others acknowledge the message.
  */
-import { type Bytes, equalBytes, utf8 } from "../../../src/common/bytes.ts";
+import type { RequestId } from "../../../src/channel/types.ts";
+import { type Bytes, utf8 } from "../../../src/common/bytes.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import type { SdsLayout } from "../../../src/sds/layout.ts";
 import { nimLayout } from "../../../src/sds/nim-layout.ts";
-import type { Missing } from "../../../src/sds/outcome.ts";
 import { Agenda } from "./agenda.ts";
-import { type Departure, type Kind, type LogEvent, Member } from "./member.ts";
+import { type Departure, type Effects, type Kind, type LogEvent, Member } from "./member.ts";
 import { type Random, seededRandom } from "./random.ts";
 
 export interface SimulationOptions {
@@ -28,9 +32,11 @@ export interface SimulationOptions {
   /** Milliseconds between two messages of anybody, on average. */
   readonly gapMs?: number;
   readonly store?: boolean;
+  /** The share of what is handed over that the messaging layer gives up, 0–1. Its sender tries it again after a while. */
+  readonly failures?: number;
   /** The share of events of a member before which its process dies and starts again. */
   readonly restarts?: number;
-  /** Milliseconds after the last message at which the network stops losing. Never by default. */
+  /** Milliseconds after the last message at which the network stops losing and failing. Never by default. */
   readonly healedAfterMs?: number;
   /** Milliseconds after the last message at which the run ends at the latest. */
   readonly patienceMs?: number;
@@ -40,20 +46,29 @@ export interface SimulationOptions {
 /** A message that was sent. */
 export interface SimulatedMessage {
   readonly sender: number;
+  readonly requestId: RequestId;
   readonly payload: Bytes;
   readonly messageIds: readonly string[];
   /** Events that its sender's log had by then: what was received up to there, it depends on. */
   readonly after: number;
 }
 
+/** A member as it was in the end. */
+export type SimulatedMember = Pick<Member, "name" | "events">;
+
 export interface SimulationRun {
   readonly messages: readonly SimulatedMessage[];
-  readonly members: readonly Member[];
+  readonly members: readonly SimulatedMember[];
   /** The share of (message, other member) pairs that were delivered. */
   readonly delivered: number;
-  /** Every member's log is the same. */
+  /**
+   * Every member's SDS log is the same. It is ordered by Lamport time and id (LIP-109), so this says no more than that
+   * everyone has the same messages. In which order they were received is another matter: `order.ts`.
+   */
   readonly sameLog: boolean;
   readonly sent: Readonly<Record<Kind, number>>;
+  /** Ids of SDS messages that the messaging layer gave up. */
+  readonly givenUp: ReadonlySet<string>;
   /** SDS bytes that members handed to the network. */
   readonly bytes: number;
   /** Milliseconds from the last message until everyone had everything; absent where that never came. */
@@ -67,6 +82,8 @@ const PROPAGATION_MS = 50;
 const AFTERMATH_MS = 2 * MINUTE;
 /** How long what is asked from a store takes. */
 const LOOKUP_MS = 500;
+/** From a failure to the next attempt of the person. */
+const RETRY_MS = 10_000;
 
 export function simulate(options: SimulationOptions): SimulationRun {
   return new Simulation(options).run();
@@ -81,6 +98,8 @@ interface Stored {
 class Simulation {
   readonly #options: SimulationOptions;
   readonly #random: Random;
+  /** The messaging layer's own chance, so that what it tells leaves the network as it was. */
+  readonly #messagingRandom: Random;
   readonly #agenda = new Agenda(START);
   readonly #members: readonly Member[];
   readonly #wakeUps: (number | undefined)[];
@@ -90,6 +109,7 @@ class Simulation {
   readonly #byHash = new Map<string, Stored>();
   readonly #messages: SimulatedMessage[] = [];
   readonly #sent: Record<Kind, number> = { message: 0, retransmission: 0, sync: 0, repair: 0 };
+  readonly #givenUp = new Set<string>();
   #bytes = 0;
   #hashes = 0;
   #received = 0;
@@ -100,6 +120,7 @@ class Simulation {
   constructor(options: SimulationOptions) {
     this.#options = options;
     this.#random = seededRandom(options.seed);
+    this.#messagingRandom = seededRandom(~options.seed);
     const layout = options.layout ?? nimLayout;
     const indexes = Array.from({ length: options.members }, (_, i) => i);
     this.#members = indexes.map((i) => new Member(`member-${i}`, layout, START - MINUTE));
@@ -128,6 +149,7 @@ class Simulation {
       delivered: pairs === 0 ? 1 : this.#received / pairs,
       sameLog: rest.every((log) => log === first),
       sent: this.#sent,
+      givenUp: this.#givenUp,
       bytes: this.#bytes,
       ...(this.#convergedAt === undefined ? {} : { convergedMs: this.#convergedAt - this.#lastSend }),
     };
@@ -140,48 +162,71 @@ class Simulation {
     // One in five has several segments.
     const length = this.#random() < 0.2 ? 200 + Math.floor(this.#random() * 200) : 20;
     const payload = utf8(`message ${index} `.padEnd(length, "."));
-    const departures = member.send(payload, this.#agenda.now);
-    this.#messages.push({
-      sender,
-      payload,
-      messageIds: departures.map(({ messageId }) => messageId),
-      after: member.events.length,
-    });
-    for (const departure of departures) this.#broadcast(sender, departure);
-    this.#wakeLater(sender);
+    const after = member.events.length;
+    const { requestId, departures } = member.send(payload, this.#agenda.now);
+    const messageIds = departures.map(({ messageId }) => messageId);
+    this.#messages.push({ sender, requestId, payload, messageIds, after });
+    this.#follow(sender, { departures, missing: [] });
   }
 
   #broadcast(from: number, departure: Departure): void {
     this.#sent[departure.kind]++;
     this.#bytes += departure.wire.length;
     const hash = (this.#hashes++).toString(16).padStart(64, "0");
+    if (!this.#handOver(from, departure, hash)) return;
     if (this.#options.store && !departure.ephemeral) {
       const stored = { departure, hash, from };
       this.#store.push(stored);
       this.#byHash.set(hash, stored);
     }
-    if (departure.kind === "message" || departure.kind === "retransmission") {
-      this.#agenda.at(this.#agenda.now + PROPAGATION_MS, () => {
-        this.#members[from]?.left(departure.messageId, hash, this.#agenda.now);
-        this.#wakeLater(from);
-      });
-      if (this.#options.store && !departure.ephemeral) {
-        this.#agenda.at(this.#agenda.now + LIMITS.messaging.storeCheckMs, () => {
-          this.#members[from]?.stored(departure.messageId, hash);
-          this.#wakeLater(from);
-        });
-      }
-    }
-    const { loss, duplication = 0.05, delayMs = [20, 1500], healedAfterMs = Number.POSITIVE_INFINITY } = this.#options;
-    const losing = this.#agenda.now < this.#lastSend + healedAfterMs;
+    const { loss, duplication = 0.05, delayMs = [20, 1500] } = this.#options;
     for (let to = 0; to < this.#members.length; to++) {
       const copies = this.#random() < duplication ? 2 : 1;
       for (let copy = 0; copy < copies; copy++) {
         const delay = Math.round(delayMs[0] + this.#random() * (delayMs[1] - delayMs[0]));
-        if (losing && this.#random() < loss) continue;
+        if (!this.#isHealed && this.#random() < loss) continue;
         this.#agenda.at(this.#agenda.now + delay, () => this.#arrive(to, departure, hash));
       }
     }
+  }
+
+  get #isHealed(): boolean {
+    return this.#agenda.now >= this.#lastSend + (this.#options.healedAfterMs ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** What the messaging layer makes of a message, and when it tells its sender. Returns whether the message leaves. */
+  #handOver(from: number, { request, messageId, ephemeral }: Departure, hash: string): boolean {
+    const { store, failures = 0, duplication = 0.05 } = this.#options;
+    const random = this.#messagingRandom;
+    const tell = (delay: number, how: (member: Member) => void) => {
+      for (let times = random() < duplication ? 2 : 1; times > 0; times--) {
+        this.#agenda.at(this.#agenda.now + delay * times, () => this.#tell(from, how));
+      }
+    };
+    const failed = random() < failures && !this.#isHealed;
+    if (failed) this.#givenUp.add(messageId);
+    const leaves = !failed || random() < 0.5;
+    if (leaves) tell(PROPAGATION_MS, (member) => member.onPropagated(request, hash, this.#agenda.now));
+    // Found in a store; or else being relayed is all that can be known.
+    const confirmedMs = store && !ephemeral ? LIMITS.messaging.storeCheckMs : PROPAGATION_MS;
+    if (!failed) tell(confirmedMs, (member) => member.onSent(request, hash));
+    else tell(random() * LIMITS.messaging.sendWindowMs, (member) => member.onFailed(request));
+    return leaves;
+  }
+
+  #tell(to: number, how: (member: Member) => void): void {
+    const member = this.#members[to];
+    if (member === undefined) return;
+    this.#maybeRestart(member, this.#messagingRandom);
+    how(member);
+    this.#follow(to, { departures: [], missing: [] });
+  }
+
+  #retryLater(of: number, requestId: RequestId): void {
+    this.#agenda.at(this.#agenda.now + RETRY_MS, () => {
+      const departures = this.#members[of]?.retry(requestId, this.#agenda.now) ?? [];
+      this.#follow(of, { departures, missing: [] });
+    });
   }
 
   #arrive(to: number, departure: Departure, hash: string): void {
@@ -194,12 +239,10 @@ class Simulation {
     this.#follow(to, member.receive(wire, context));
   }
 
-  #follow(
-    of: number,
-    { departures, missing }: { departures: readonly Departure[]; missing: readonly Missing[] },
-  ): void {
+  #follow(of: number, { departures, missing }: Effects): void {
     for (const departure of departures) this.#broadcast(of, departure);
     if (this.#options.store) for (const { hint } of missing) if (hint !== undefined) this.#lookUpLater(of, hint);
+    for (const requestId of this.#members[of]?.takeFailed() ?? []) this.#retryLater(of, requestId);
     this.#count(of);
     this.#wakeLater(of);
   }
@@ -248,124 +291,9 @@ class Simulation {
     });
   }
 
-  #maybeRestart(member: Member): void {
+  #maybeRestart(member: Member, random = this.#random): void {
     const { restarts = 0 } = this.#options;
-    if (restarts > 0 && this.#random() < restarts) member.restart();
-  }
-}
-
-/** Breaches of the invariants I1–I5, and of one loss for each message, in words; none if all is well. */
-export function breaches({ messages, members }: SimulationRun): readonly string[] {
-  const found: string[] = [];
-  const bySender = members.map((_, sender) => messages.filter((message) => message.sender === sender));
-  const byFirstId = new Map(messages.map((message) => [message.messageIds[0] ?? "", message]));
-  const positions = members.map((member, index) => positionsOf(member, index, byFirstId, found));
-  for (const [index, member] of members.entries()) {
-    requestsOf(member, bySender[index] ?? [], found);
-    orderOf(members, index, messages, positions, found);
-    lossesOf(member, index, messages, found);
-  }
-  return found;
-}
-
-/** I1–I3: outcomes are of own messages, each at most once. */
-function requestsOf({ name, events }: Member, own: readonly SimulatedMessage[], found: string[]): void {
-  const ids = new Set(own.flatMap(({ messageIds }) => messageIds));
-  const seen = new Set<string>();
-  for (const { type, messageId } of events) {
-    if (type !== "acknowledged" && type !== "exhausted") continue;
-    if (!ids.has(messageId)) found.push(`I1 (${name}): ${type} of ${messageId}, which it never sent`);
-    const outcome = `${type} ${messageId}`;
-    if (seen.has(outcome)) found.push(`I2 (${name}): ${outcome} twice`);
-    seen.add(outcome);
-    if (type === "exhausted" && seen.has(`acknowledged ${messageId}`)) {
-      found.push(`I2 (${name}): ${messageId} exhausted although acknowledged`);
-    }
-  }
-}
-
-/** I4: each message once, from its sender, byte for byte. Returns where each stands in the log. */
-function positionsOf(
-  { name, events }: Member,
-  index: number,
-  byFirstId: ReadonlyMap<string, SimulatedMessage>,
-  found: string[],
-): ReadonlyMap<SimulatedMessage, number> {
-  const positions = new Map<SimulatedMessage, number>();
-  for (const [position, event] of events.entries()) {
-    if (event.type !== "received") continue;
-    const message = byFirstId.get(event.messageId);
-    if (message === undefined) found.push(`I4 (${name}): ${event.messageId} was never sent`);
-    else if (positions.has(message)) found.push(`I4 (${name}): ${event.messageId} twice`);
-    else if (message.sender === index) found.push(`I4 (${name}): its own ${event.messageId}`);
-    else if (!equalBytes(message.payload, event.payload)) found.push(`I4 (${name}): ${event.messageId} is not itself`);
-    if (message !== undefined) positions.set(message, position);
-  }
-  return positions;
-}
-
-/** I5: every message after what it depends on, save what was reported lost before it came. */
-function orderOf(
-  members: readonly Member[],
-  index: number,
-  messages: readonly SimulatedMessage[],
-  positions: readonly ReadonlyMap<SimulatedMessage, number>[],
-  found: string[],
-): void {
-  const member = members[index];
-  const here = positions[index];
-  if (member === undefined || here === undefined) return;
-  const lostAt = new Map<string, number>();
-  for (const [position, { type, messageId }] of member.events.entries()) {
-    if (type === "lost" && !lostAt.has(messageId)) lostAt.set(messageId, position);
-  }
-  /** Where a message stands; before everything, if it is not there or came after it was reported lost. */
-  const placeOf = (message: SimulatedMessage): number => {
-    const position = here.get(message) ?? -1;
-    return message.messageIds.some((id) => (lostAt.get(id) ?? Number.POSITIVE_INFINITY) < position) ? -1 : position;
-  };
-  for (const [sender, there] of positions.entries()) {
-    if (sender === index) continue;
-    const received = [...there].sort(([, a], [, b]) => a - b);
-    let latest = -1;
-    let next = 0;
-    for (const message of messages.filter((one) => one.sender === sender)) {
-      for (; next < received.length; next++) {
-        const [cause, position] = received[next] ?? [];
-        if (cause === undefined || position === undefined || position >= message.after) break;
-        latest = Math.max(latest, placeOf(cause));
-      }
-      const place = here.get(message);
-      if (place === undefined) continue;
-      if (place < latest && placeOf(message) !== -1) {
-        found.push(
-          `I5 (${member.name}): ${message.messageIds[0]} of ${members[sender]?.name} before what it depends on`,
-        );
-      }
-      latest = Math.max(latest, placeOf(message));
-    }
-  }
-}
-
-/** A loss is told of others' messages, once of each, and not of one that is there. */
-function lossesOf(
-  { name, events }: Member,
-  index: number,
-  messages: readonly SimulatedMessage[],
-  found: string[],
-): void {
-  const byId = new Map(messages.flatMap((message) => message.messageIds.map((id) => [id, message] as const)));
-  const received = new Set<SimulatedMessage>();
-  const lost = new Set<SimulatedMessage>();
-  for (const { type, messageId } of events) {
-    const message = byId.get(messageId);
-    if (type === "received" && message !== undefined) received.add(message);
-    if (type !== "lost") continue;
-    if (message === undefined) found.push(`lost (${name}): ${messageId} was never sent`);
-    else if (message.sender === index) found.push(`lost (${name}): its own ${messageId}`);
-    else if (received.has(message)) found.push(`lost (${name}): ${messageId}, which it has`);
-    else if (lost.has(message)) found.push(`lost (${name}): ${messageId} twice`);
-    if (message !== undefined) lost.add(message);
+    if (restarts > 0 && random() < restarts) member.restart();
   }
 }
 

@@ -23,7 +23,7 @@ class Channel {
   /** Sends a message of so many parts, whose content is its name. */
   send(sender: string, name: string, parts = 1): readonly Departure[] {
     this.#now += 5_000;
-    const departures = this.member(sender).send(utf8(name.padEnd(128 * (parts - 1) + 20, ".")), this.#now);
+    const { departures } = this.member(sender).send(utf8(name.padEnd(128 * (parts - 1) + 20, ".")), this.#now);
     expect(departures).toHaveLength(parts);
     for (const [part, { messageId }] of departures.entries()) this.#ids.set(messageId, `${name}.${part}`);
     return departures;
@@ -49,10 +49,10 @@ class Channel {
 
   /** What a member's log says of others' messages; a message goes by its name, a loss by that of the part it names. */
   log(member: string): readonly string[] {
-    return this.member(member).events.flatMap(({ type, messageId }) => {
-      if (type !== "lost" && type !== "received") return [];
-      const part = this.#ids.get(messageId) ?? messageId;
-      return [type === "lost" ? `lost ${part}` : `received ${part.split(".")[0]}`];
+    return this.member(member).events.flatMap((event) => {
+      if (event.type !== "lost" && event.type !== "received") return [];
+      const part = this.#ids.get(event.messageId) ?? event.messageId;
+      return [event.type === "lost" ? `lost ${part}` : `received ${part.split(".")[0]}`];
     });
   }
 

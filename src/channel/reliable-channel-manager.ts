@@ -312,6 +312,7 @@ export class ReliableChannelManager implements ChannelManagerApi {
     await this.#shell.transact(() => {
       if (channel.isOpen) channel.close("user");
       channel.erase();
+      this.#shell.parts.rateLimit.forget(key);
       channel.stop();
       this.#shell.remove(key);
       this.#channels.delete(nameOf(key));

@@ -28,6 +28,8 @@ export interface QueuedMessage {
   readonly enqueuedAt: number;
 }
 
+type Channel = Pick<QueuedMessage, "origin" | "channelId">;
+
 export interface RateLimitConfig {
   readonly enabled: boolean;
   readonly epochSeconds: number;
@@ -100,10 +102,18 @@ export class RateLimitManager {
     this.#queue.put(this.#nextKey++, message);
   }
 
-  #dropSyncs({ origin, channelId }: QueuedMessage): void {
+  #dropSyncs(channel: Channel): void {
+    this.#drop(channel, ({ owner }) => owner.kind === "sync");
+  }
+
+  /** The channel is deleted. What waits of it would be charged to whoever opens one of its name. */
+  forget(channel: Channel): void {
+    this.#drop(channel, () => true);
+  }
+
+  #drop({ origin, channelId }: Channel, isMeant: (message: QueuedMessage) => boolean): void {
     for (const [key, queued] of [...this.#queue.entries()]) {
-      if (queued.owner.kind !== "sync" || queued.origin !== origin || queued.channelId !== channelId) continue;
-      this.#queue.delete(key);
+      if (queued.origin === origin && queued.channelId === channelId && isMeant(queued)) this.#queue.delete(key);
     }
   }
 

@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
-import { Peer } from "../../support/peer.ts";
+import { ORIGIN, Peer } from "../../support/peer.ts";
 
 const SECOND = 1000;
 const EPOCH_SECONDS = 600;
@@ -45,5 +45,25 @@ describe("what waits for the next epoch", () => {
     ticks = 0;
     for (let second = 0; second < 60 && ticks < 60; second++) await pass(SECOND);
     expect(ticks).toBeLessThan(20);
+  });
+});
+
+describe("what waits of a channel that is deleted", () => {
+  test("goes with it, and is not charged to another one of its name", async () => {
+    await alice.open("other");
+    for (let i = 0; i < MESSAGES_PER_EPOCH; i++) await alice.send(`${i}`);
+    await network.settle();
+    const kept = await alice.send("of another channel", "other");
+    for (let i = 0; i < 2 * MESSAGES_PER_EPOCH; i++) await alice.send("not to be sent");
+    await alice.manager.deleteChannel({ origin: ORIGIN, channelId: "room" });
+    const queued = await alice.storage.scan("rateLimitQueue", []);
+    expect(queued.map(({ row }) => row)).toMatchObject([{ channelId: "other" }]);
+
+    await alice.open();
+    const fresh = await alice.send("the first of a new channel");
+    await pass(EPOCH_MS);
+    expect(alice.channel("other").request(kept)?.state).toBe("sent");
+    expect(alice.channel().request(fresh)?.state).toBe("sent");
+    expect(await alice.outcomes(fresh)).toEqual(["sent"]);
   });
 });

@@ -35,6 +35,8 @@ export interface Shot {
   readonly gone?: UiSnapshot;
   /** The background goes away, and none comes. */
   readonly lost?: true;
+  /** No flow of the tests comes past this state, though past its view: they draw it on its own. */
+  readonly rare?: true;
   /** Beside `ANSWERS`. */
   readonly answers?: Answers;
   readonly act?: (page: Page) => Promise<void>;
@@ -95,6 +97,7 @@ export const SHOTS: readonly Shot[] = [
   },
   {
     name: "popup-channel-paused-unattended",
+    rare: true,
     shows: ["channel paused"],
     page: "popup.html",
     snapshot: paused("unattended"),
@@ -177,6 +180,7 @@ export const SHOTS: readonly Shot[] = [
   ...REFUSED_UNLOCKS.map(
     ([name, kind]): Shot => ({
       name: `popup-locked-${name}`,
+      rare: true,
       shows: ["locked"],
       page: "popup.html",
       snapshot: locked,
@@ -193,6 +197,7 @@ export const SHOTS: readonly Shot[] = [
   },
   {
     name: "popup-damaged",
+    rare: true,
     shows: ["damaged", "channels"],
     page: "popup.html",
     snapshot: damaged,
@@ -618,11 +623,19 @@ export const SHOTS: readonly Shot[] = [
     },
   },
   { name: "popup-link-lost", shows: ["link lost"], page: "popup.html", snapshot: full, lost: true },
-  { name: "prompt-link-lost", shows: ["link lost"], page: "prompt.html", snapshot: askedForKey, lost: true },
+  {
+    name: "prompt-link-lost",
+    rare: true,
+    shows: ["link lost"],
+    page: "prompt.html",
+    snapshot: askedForKey,
+    lost: true,
+  },
   { name: "prompt-locked", shows: ["prompt locked"], page: "prompt.html", snapshot: { ...locked, prompts } },
   ...REFUSED_UNLOCKS.map(
     ([name, kind]): Shot => ({
       name: `prompt-locked-${name}`,
+      rare: true,
       shows: ["prompt locked"],
       page: "prompt.html",
       snapshot: { ...locked, prompts },
@@ -644,6 +657,7 @@ export const SHOTS: readonly Shot[] = [
   { name: "prompt-damaged", shows: ["prompt damaged"], page: "prompt.html", snapshot: { ...damaged, prompts } },
   {
     name: "popup-protect-damaged",
+    rare: true,
     shows: ["protection"],
     page: "popup.html",
     snapshot: damaged,

@@ -6,7 +6,8 @@ import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
 import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
 import { ciphers } from "../../../src/background/ciphers.ts";
-import { type Bytes, ownBytes, utf8 } from "../../../src/common/bytes.ts";
+import { type Bytes, ownBytes, toHex, utf8 } from "../../../src/common/bytes.ts";
+import { keccak256 } from "../../../src/common/keccak.ts";
 import { err } from "../../../src/common/result.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import { type CipherPage, CipherPages } from "../../../src/provider/cipher-pages.ts";
@@ -143,6 +144,11 @@ function gated(operation: "encrypt" | "decrypt") {
       }),
   };
   return { gates, encryption };
+}
+
+/** Stands for bytes that are too many to be shown where they differ. */
+function digest(bytes: Uint8Array): string {
+  return toHex(keccak256(bytes));
 }
 
 /** Nothing of what any test sends may be on the wire as it was. */
@@ -330,9 +336,8 @@ describe("a channel whose site encrypts", () => {
       });
       expect(indices.filter((index) => index !== undefined)).toEqual([0, 1, 2]);
       const { sent } = alice.peer.messaging;
-      expect(sent.map(({ payload }) => payload)).toEqual(
-        given.filter((_, index) => index !== failing - 1).map((content) => own.encrypt(content)),
-      );
+      const made = await Promise.all(given.map(async (content) => digest(await own.encrypt(content))));
+      expect(sent.map(({ payload }) => digest(payload))).toEqual(made.toSpliced(failing - 1, 1));
       expect(sent.filter(({ payload }) => payload.length > 90_000)).toHaveLength(2);
       const plain = Buffer.alloc(100, 0x61);
       for (const { payload } of sent) expect(Buffer.from(payload).includes(plain)).toBe(false);

@@ -43,7 +43,7 @@ export const FIRST_PLACE: PopupPlace = {
 };
 
 /** Fields whose text is kept while it is typed. */
-export type DraftField = "site" | "channelId" | "contentTopic" | "keyName" | "importName";
+export type DraftField = "site" | "channelId" | "contentTopic" | "channelKeyName" | "keyName" | "importName";
 
 /** What was typed, field by field. */
 export interface Drafts {

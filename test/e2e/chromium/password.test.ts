@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { UiCommandFrame } from "../../../src/ui/background-api.ts";
 import { ChannelPage, type EncryptedChannelParams } from "../../support/channel-page.ts";
 import type { ChromiumProfile } from "../../support/chromium.ts";
+import { focused, tabTo } from "../../support/keyboard.ts";
 import { type PageServer, startPageServer } from "../../support/page-server.ts";
 import { allow, Popup } from "../../support/popup.ts";
 import { screenshots, TEST_SCREENSHOTS } from "../../support/screenshots.ts";
@@ -121,6 +122,29 @@ describe("a password", () => {
         .filter({ hasText: /did not answer|restarted/ })
         .count(),
     ).toBe(0);
+  });
+
+  test("locks and unlocks with the keyboard alone: the focus is where it is needed, and a live region says what happened", async () => {
+    const { page } = popup;
+    const said = (words: string) =>
+      page.getByRole("status").filter({ has: page.getByTestId("notice").getByText(words, { exact: true }) });
+    await popup.tab("channels");
+    await page.getByTestId("tab-channels").press("Shift+Tab");
+    while ((await focused(page)) !== '- button "Lock"') await page.keyboard.press("Shift+Tab");
+    await page.keyboard.press("Enter");
+    await said("Locked").waitFor();
+    await expect.poll(() => focused(page)).toBe('- textbox "Password"');
+    await page.keyboard.type(FIRST);
+    await tabTo(page, "unlock");
+    await page.keyboard.press("Enter");
+    await said("Unlocked").waitFor({ timeout: UNLOCK_MS });
+    expect(await state()).toBe("unlocked");
+    await expect.poll(() => focused(page)).toMatch(/^- tabpanel "Channels"/);
+    await tabTo(page, "channel-create");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => focused(page)).toBe('- button "Back to channels"');
+    await page.keyboard.press("Enter");
+    await expect.poll(() => focused(page)).toMatch(/^- tabpanel "Channels"/);
   });
 
   test("is changed only with the one before, which opens nothing after that", async () => {

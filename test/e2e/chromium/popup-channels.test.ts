@@ -1,4 +1,5 @@
 /** Channels and sites as a person handles them in the popup, and the site that uses what was made there. */
+import { randomBytes } from "node:crypto";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ErrorCode } from "../../../src/provider/provider-api.ts";
@@ -14,6 +15,12 @@ const ATTACHED = { ok: true, value: null };
 const GARDEN = { channelId: "garden", contentTopic: "/test/1/garden/proto" };
 const PLAIN = { encryption: { mode: "none" } } as const;
 const SHED = { channelId: "shed", contentTopic: "/test/1/shed/proto", ...PLAIN };
+
+/** What extension pages see of the browser. */
+interface Area {
+  get(keys: null): Promise<Readonly<Record<string, unknown>>>;
+}
+declare const chrome: { readonly storage: { readonly session: Area; readonly local: Area } };
 
 /** What a page is told about its channel and its grant. */
 interface Told {
@@ -81,6 +88,66 @@ describe("channels in the popup", () => {
     expect(await page.locator("[aria-invalid='true']").count()).toBe(3);
     await expect.poll(focused).toBe("channel-form-site");
     await popupScreenshots(page, "popup-channel-form-errors");
+  });
+
+  test("closed with forms half filled in, it opens where it was with what was typed, and keeps no secret", async () => {
+    const secrets = { key: randomBytes(32).toString("hex"), passphrase: "a passphrase half typed" };
+    /** Everything that the browser keeps for the extension, once a text that was typed is in it. */
+    const stored = async (typed: string): Promise<string> => {
+      const read = () =>
+        page.evaluate(async () =>
+          JSON.stringify([await chrome.storage.session.get(null), await chrome.storage.local.get(null)]),
+        );
+      await expect.poll(read).toContain(typed);
+      return read();
+    };
+    const reopen = async (): Promise<void> => {
+      await popup.close();
+      popup = await Popup.open(profile);
+      page = popup.page;
+    };
+    const value = (testid: string) => page.getByTestId(testid).inputValue();
+
+    await popup.fillChannelForm("half.a.si", "half a chan", "/half/a/to");
+    await page.getByTestId("key-choice-name").fill("Half a ke");
+    await page.getByTestId("key-choice-import").check();
+    await page.getByTestId("key-choice-text").fill(secrets.key);
+    await page.getByTestId("key-text-found").waitFor();
+    const drafts = await stored("Half a ke");
+    await reopen();
+    await page.getByTestId("channel-form").waitFor();
+    for (const [testid, typed] of [
+      ["channel-form-site", "half.a.si"],
+      ["channel-form-channelId", "half a chan"],
+      ["channel-form-contentTopic", "/half/a/to"],
+      ["key-choice-name", "Half a ke"],
+    ] as const) {
+      expect(await value(testid)).toBe(typed);
+    }
+
+    await popup.tab("network");
+    await page.getByTestId("network-preset").selectOption("custom");
+    await page.getByTestId("network-field-name").fill("Half a networ");
+    await page.getByTestId("network-field-bootstrap").fill("/ip4/10.0");
+    await stored("/ip4/10.0");
+    await reopen();
+    await page.locator('[data-testid="tab-network"][aria-selected="true"]').waitFor();
+    expect(await value("network-preset")).toBe("custom");
+    expect(await value("network-field-name")).toBe("Half a networ");
+    expect(await value("network-field-bootstrap")).toBe("/ip4/10.0");
+    await page.getByTestId("network-discard").click();
+
+    await popup.tab("keys");
+    await page.getByTestId("backup").click();
+    await page.getByTestId("new-password").fill(secrets.passphrase);
+    await page.getByTestId("restore-passphrase").fill(secrets.passphrase);
+    const last = await stored('"keyForm":"backup"');
+    await reopen();
+    await page.getByTestId("backup-view").waitFor();
+    expect(await value("new-password")).toBe("");
+    for (const text of [drafts, last, await stored("popupPlace")]) {
+      for (const secret of Object.values(secrets)) expect(text).not.toContain(secret);
+    }
   });
 
   test("makes an encrypted channel for a site that never asked; it waits, closed, until the site does", async () => {

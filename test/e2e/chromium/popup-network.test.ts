@@ -105,6 +105,8 @@ describe("the network in the popup", () => {
     expect(await testRow(good).getByTestId("peer-test-words").textContent()).toContain("Sending, Receiving, History");
     expect(await testRow(DEAD).getAttribute("data-tone")).toBe("bad");
     expect(await testRow(DEAD).getByTestId("peer-test-words").textContent()).toContain("could not be reached");
+    await testRow(DEAD).getByText("Details", { exact: true }).click();
+    await testRow(DEAD).getByTestId("peer-test-cause").and(page.locator('[lang="en"]')).waitFor();
     await page.getByTestId("peer-tests").scrollIntoViewIfNeeded();
     await popupScreenshots(page, "popup-network-tested");
 

@@ -6,6 +6,9 @@ import { type PageServer, startPageServer } from "../../support/page-server.ts";
 import { screenshots, TEST_SCREENSHOTS } from "../../support/screenshots.ts";
 import { Stack } from "../../support/stack.ts";
 
+/** What extension pages see of the browser. */
+declare const chrome: { readonly runtime: object };
+
 describe("the popup", () => {
   let stack: Stack;
   let server: PageServer;
@@ -46,6 +49,33 @@ describe("the popup", () => {
     await popup.getByTestId("sites-empty").waitFor();
     await popup.getByTestId("tab-channels").click();
     await screenshots(popup, TEST_SCREENSHOTS, "popup-empty");
+    await popup.close();
+  });
+
+  test("is drawn and can be walked through while the background says nothing", async () => {
+    const popup = await profile.context.newPage();
+    // What connects to the background finds nobody there who ever answers.
+    await popup.addInitScript(() => {
+      const silent = { addListener: () => undefined };
+      const port = {
+        onMessage: silent,
+        onDisconnect: silent,
+        postMessage: () => undefined,
+        disconnect: () => undefined,
+      };
+      Object.defineProperty(chrome.runtime, "connect", { configurable: true, value: () => port });
+    });
+    await popup.goto(`chrome-extension://${profile.extensionId}/popup.html`);
+    await popup.getByTestId("skeleton").waitFor();
+    await expect
+      .poll(() => popup.evaluate(() => performance.getEntriesByName("first-contentful-paint").length))
+      .toBe(1);
+    expect(await popup.getByTestId("popup").getAttribute("data-link")).toBe("connecting");
+    await popup.getByRole("status").filter({ hasText: "Connecting to the extension" }).waitFor();
+    await popup.getByTestId("tab-network").click();
+    await popup.locator('[data-testid="tab-network"][aria-selected="true"]').waitFor();
+    await popup.getByTestId("skeleton").waitFor();
+    await popup.getByTestId("tab-channels").click();
     await popup.close();
   });
 

@@ -5,6 +5,7 @@ import { LIMITS } from "../../../src/limits.ts";
 import { ErrorCode } from "../../../src/provider/provider-api.ts";
 import { ChannelPage, type EncryptedChannelParams } from "../../support/channel-page.ts";
 import type { ChromiumProfile } from "../../support/chromium.ts";
+import { focused, tabTo } from "../../support/keyboard.ts";
 import { type PageServer, startPageServer } from "../../support/page-server.ts";
 import { allow, Popup } from "../../support/popup.ts";
 import { screenshots, TEST_SCREENSHOTS } from "../../support/screenshots.ts";
@@ -191,6 +192,30 @@ describe("the prompt", () => {
     expect(await attached).toEqual(ATTACHED);
     await popup.page.getByTestId("tab-channels").waitFor();
     expect(thrown).toEqual([]);
+    await asking.page.close();
+  });
+
+  test("is answered with a new key by Tab, Space and Enter alone, and everything on the way has a name", async () => {
+    const asking = await at(3);
+    const attached = asking.attach();
+    const prompt = await profile.waitForPrompt();
+    expect(await focused(prompt)).toMatch(/^- heading ".+" \[level=1\]/);
+    await tabTo(prompt, "key-choice-make");
+    expect(await focused(prompt)).toMatch(/^- radio ".+" \[checked\]/);
+    await prompt.keyboard.press("Space");
+    await tabTo(prompt, "key-choice-name");
+    await prompt.keyboard.press("Control+A");
+    await prompt.keyboard.type("Typed key");
+    await tabTo(prompt, "prompt-always");
+    expect(await focused(prompt)).toBe('- button "Always allow"');
+    const closed = prompt.waitForEvent("close");
+    // The window may be gone before the driver has heard that the key was pressed.
+    const pressed = prompt.keyboard.press("Enter").catch((error: unknown) => {
+      if (!prompt.isClosed()) throw error;
+    });
+    await Promise.all([closed, pressed]);
+    expect(await attached).toEqual(ATTACHED);
+    expect((await profile.snapshot()).keys.map(({ name }) => name)).toContain("Typed key");
     await asking.page.close();
   });
 });

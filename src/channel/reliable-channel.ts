@@ -364,7 +364,8 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     this.#tables.outbox.delete(key);
     if (this.#erased) return;
     if (owner.kind !== "segment") {
-      if (sent.ok) this.#tables.upkeep.put(sent.value, { messageId, kind: owner.kind });
+      if (sent.ok)
+        this.#tables.upkeep.put(sent.value, { messageId, kind: owner.kind, ...(ephemeral ? { ephemeral } : {}) });
       return;
     }
     if (sent.ok) this.#sendState.onDispatched(owner.entry, sent.value);
@@ -381,7 +382,8 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   async onMessagePropagated(messagingReqId: MessagingRequestId, messageHash: MessageHash): Promise<boolean> {
     const messageId = this.#messageIdOf(messagingReqId);
     if (messageId === undefined) return false;
-    await this.#transact((now) => this.#sds.onPropagated(messageId, messageHash, now));
+    const hash = this.#isEphemeralCopy(messagingReqId) ? undefined : messageHash;
+    await this.#transact((now) => this.#sds.onPropagated(messageId, hash, now));
     return true;
   }
 
@@ -390,7 +392,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     const messageId = this.#messageIdOf(messagingReqId);
     if (messageId === undefined) return false;
     await this.#transact(() => {
-      this.#sds.onStored(messageId, messageHash);
+      if (!this.#isEphemeralCopy(messagingReqId)) this.#sds.onStored(messageId, messageHash);
       this.#tables.upkeep.delete(messagingReqId);
       this.#advance(messageId, () => this.#sendState.onMessageSent(messagingReqId));
     });
@@ -409,6 +411,11 @@ export class ReliableChannel implements ChannelApi, ShellMember {
 
   #messageIdOf(messagingReqId: MessagingRequestId): string | undefined {
     return this.#sendState.messageIdOf(messagingReqId) ?? this.#tables.upkeep.get(messagingReqId)?.messageId;
+  }
+
+  /** A repair, or a retransmission of what a store has: the hint for its message stays the hash that the store knows. */
+  #isEphemeralCopy(messagingReqId: MessagingRequestId): boolean {
+    return this.#tables.upkeep.get(messagingReqId)?.ephemeral === true;
   }
 
   /**

@@ -126,6 +126,8 @@ export interface OutboxRow {
 export interface UpkeepRow {
   readonly messageId: string;
   readonly kind: "retransmission" | "sync" | "repair";
+  /** No store keeps it, so its hash leads nowhere. */
+  readonly ephemeral?: true;
 }
 
 /** A message that waits for the cipher. */

@@ -170,12 +170,15 @@ export class Participant {
     return outcome;
   }
 
-  /** A message of ours left for the network: the timer of its acknowledgement starts. */
-  onPropagated(messageId: string, messageHash: string, now: number): void {
+  /**
+   * A message of ours left for the network: the timer of its acknowledgement starts. `messageHash` is absent where no store
+   * keeps what left.
+   */
+  onPropagated(messageId: string, messageHash: string | undefined, now: number): void {
     const { clock, log, outgoing } = this.#state;
     clock.advance(now);
     outgoing.left(messageId, clock.ms);
-    log.noteHash(messageId, messageHash, false);
+    if (messageHash !== undefined) log.noteHash(messageId, messageHash, false);
   }
 
   /** A store node has it. */

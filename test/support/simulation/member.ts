@@ -129,7 +129,8 @@ export class Member {
   /** The messaging layer relayed it. */
   onPropagated(request: MessagingRequestId, hash: string, now: number): void {
     const messageId = this.#messageIdOf(request);
-    if (messageId !== undefined) this.#sds.onPropagated(messageId, hash, now);
+    const kept = this.#tables.upkeep.get(request)?.ephemeral ? undefined : hash;
+    if (messageId !== undefined) this.#sds.onPropagated(messageId, kept, now);
     this.#commit();
   }
 
@@ -137,7 +138,7 @@ export class Member {
   onSent(request: MessagingRequestId, hash: string): void {
     const messageId = this.#messageIdOf(request);
     if (messageId === undefined) return;
-    this.#sds.onStored(messageId, hash);
+    if (!this.#tables.upkeep.get(request)?.ephemeral) this.#sds.onStored(messageId, hash);
     this.#tables.upkeep.delete(request);
     this.#conclude(this.#sendState.onMessageSent(request));
     this.#commit();
@@ -189,7 +190,7 @@ export class Member {
       const bytes = wire ?? this.#keptWire(messageId);
       if (bytes === undefined) return [];
       const request = this.#nextRequest();
-      this.#tables.upkeep.put(request, { messageId, kind });
+      this.#tables.upkeep.put(request, { messageId, kind, ...(ephemeral ? { ephemeral } : {}) });
       return [{ request, kind, messageId, ephemeral, wire: bytes }];
     });
     this.#commit();

@@ -1,6 +1,7 @@
 /** Rows RC08–RC10b and O2 of the scenario catalogue: whole conversations, on a virtual clock. */
 import { beforeEach, describe, expect, test } from "vitest";
 import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
+import { EMPTY, toHex } from "../../../src/common/bytes.ts";
 import { nimLayout } from "../../../src/sds/nim-layout.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
 import { Peer, TOPIC } from "../../support/peer.ts";
@@ -121,6 +122,19 @@ describe("RC10 B is subscribed without a channel when m1 arrives, and another me
     await network.settle();
     expect(await bob.received()).toEqual(["m1", "m2"]);
   });
+});
+
+test("the hint for a message that was sent again is the hash that stores have, not that of the ephemeral copy", async () => {
+  const alice = await member("alice");
+  await alice.send("m1");
+  // Nobody acknowledges it.
+  await pass(10 * SECOND);
+  await alice.send("m2");
+  await pass(1 * SECOND);
+  const [m1, again, m2] = sentBy(alice).filter(({ content }) => content.length > 0);
+  expect(again).toMatchObject({ messageId: m1?.messageId, ephemeral: true });
+  const hint = m2?.causalHistory.find(({ messageId }) => messageId === m1?.messageId)?.retrievalHint;
+  expect(network.stored.map(({ messageHash }) => messageHash)).toContain(toHex(hint ?? EMPTY));
 });
 
 describe("O2 two devices with the same sender id", () => {

@@ -10,9 +10,16 @@ const PEER_TIMES: Readonly<Record<number, number>> = { 0: 50, 1000: 10, 10000: 4
 const GOALS: Readonly<Record<number, number>> = { 0: 5, 1000: 5, 10000: 5, 100000: 300 };
 /** How much more the longest history may cost than the one of 1,000 messages. */
 const FLATNESS = 1.2;
+/** Messages of a round there: what is forgotten a few dozen at once is forgotten in every round. */
+const FLATNESS_TIMES = 125;
+/** Rounds there until both sides begin anew: so the one of 1,000 messages never has more than 2,000. */
+const FLATNESS_ROUNDS = 8;
 
-/** What each side does to one message: returns the work of a round, on participants that have this history. */
-export type Side = (history: number) => Contender["prepare"];
+/**
+ * What each side does to one message: returns the work of a round, on participants that have this history. They keep what
+ * the rounds add to it, for so many rounds; then there are new ones.
+ */
+export type Side = (history: number, rounds?: number) => Contender["prepare"];
 
 export async function historyRows(what: string, ours: Side, peer: Side): Promise<readonly Row[]> {
   const rows: Row[] = [];
@@ -29,7 +36,10 @@ export async function historyRows(what: string, ours: Side, peer: Side): Promise
       ...atLeast(compared.ratio, GOALS[history] ?? 1),
     });
   }
-  const [short, long] = [1_000, 100_000].map((history) => ({ times: OUR_TIMES, prepare: ours(history) }));
+  const [short, long] = [1_000, 100_000].map((history) => ({
+    times: FLATNESS_TIMES,
+    prepare: ours(history, FLATNESS_ROUNDS),
+  }));
   if (short === undefined || long === undefined) return rows;
   const flatness = await compare(short, long);
   rows.push({
@@ -44,9 +54,26 @@ export async function historyRows(what: string, ours: Side, peer: Side): Promise
   return rows;
 }
 
-/** The participants of a round: one that has the history and keeps it, or a new one for each message without any. */
-export function participants<P>(history: number, make: () => P): (times: number) => readonly P[] {
+/**
+ * The participants of a round: one that has the history, and is the same for so many rounds; or a new one for each message
+ * without any.
+ */
+export function participants<P>(
+  history: number,
+  make: () => P,
+  rounds = Number.POSITIVE_INFINITY,
+): (times: number) => readonly P[] {
   if (history === 0) return (times) => Array.from({ length: times }, make);
-  const lasting = make();
-  return (times) => Array<P>(times).fill(lasting);
+  let lasting = make();
+  let round = 0;
+  return (times) => {
+    if (round === rounds) {
+      lasting = make();
+      round = 0;
+      // What the last ones left behind is not collected at the cost of a round.
+      globalThis.gc?.();
+    }
+    round++;
+    return Array<P>(times).fill(lasting);
+  };
 }

@@ -55,6 +55,9 @@ export const LIMITS = {
     seenIds: 100_000,
     /** Bytes of exact wire messages kept for retransmission and repair, per channel. */
     wireBytes: 16 * MIB,
+    /** Rows, and bytes of wire messages, forgotten at once: enough that fetching them from memory is worth it. */
+    forgottenRows: 64,
+    forgottenBytes: 64 * KIB,
     /** Milliseconds that exact wire bytes outlive their acknowledgement: several gaps, each found after the last repair. */
     wireKeptMs: 1 * HOUR,
     /** Milliseconds from propagation to the first retransmission; doubles each time. */

@@ -17,9 +17,9 @@ export function rows(): Promise<readonly Row[]> {
 }
 
 /** Two participants with the same history, one of which sends. */
-function ourReceive(history: number): Contender["prepare"] {
-  const senders = participants(history, () => new OurParticipant("bob", history));
-  const receivers = participants(history, () => new OurParticipant("alice", history));
+function ourReceive(history: number, rounds?: number): Contender["prepare"] {
+  const senders = participants(history, () => new OurParticipant("bob", history), rounds);
+  const receivers = participants(history, () => new OurParticipant("alice", history), rounds);
   return (times) => {
     const wires = senders(times).map((sender) => sender.send(CONTENT));
     const received = receivers(times).map((receiver, at) => ({ receiver, wire: wires[at] ?? new Uint8Array(0) }));

@@ -17,7 +17,7 @@ interface Sender {
 export function rows(): Promise<readonly Row[]> {
   return historyRows(
     "SDS wrap + encode",
-    (history) => wrapping(participants(history, () => new OurParticipant("alice", history))),
+    (history, rounds) => wrapping(participants(history, () => new OurParticipant("alice", history), rounds)),
     (history) => wrapping(participants(history, () => new WakuParticipant("alice", history))),
   );
 }

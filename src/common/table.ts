@@ -17,30 +17,32 @@ export interface RowChange {
   readonly row: unknown;
 }
 
+/** A change that can be taken back as long as it is not committed. */
+interface Write extends RowChange {
+  undo?(): void;
+}
+
 /** What the running event has changed so far, in order. */
 export class Journal {
-  #changes: RowChange[] = [];
-  /** How to undo each of them; a write that leaves nothing in memory has nothing to undo. */
-  #undos: (() => void)[] = [];
+  #writes: Write[] = [];
 
-  note(change: RowChange, undo?: () => void): void {
-    this.#changes.push(change);
-    if (undo) this.#undos.push(undo);
+  /** A write that leaves nothing in memory has nothing to undo. */
+  note(write: Write): void {
+    this.#writes.push(write);
   }
 
   /** Takes the changes out, for a commit. */
   take(): readonly RowChange[] {
-    const taken = this.#changes;
-    this.#changes = [];
-    this.#undos = [];
+    const taken = this.#writes;
+    this.#writes = [];
     return taken;
   }
 
   /** Undoes everything since the last `take`, newest first: the event never happened. */
   rollback(): void {
-    const undos = this.#undos;
-    this.take();
-    for (const undo of undos.toReversed()) undo();
+    const writes = this.#writes;
+    this.#writes = [];
+    for (const write of writes.toReversed()) write.undo?.();
   }
 }
 
@@ -101,15 +103,47 @@ export class Table<K extends string | number, V> {
 
   #write(key: K, before: V | undefined, after: V | undefined): void {
     this.#set(key, before, after);
-    this.#journal.note({ table: this.name, key: [...this.#scope, key], row: after }, () =>
-      this.#set(key, after, before),
-    );
+    this.#journal.note(new TableWrite(this.name, [...this.#scope, key], key, before, after, this.#restore));
   }
+
+  readonly #restore: Restore<K, V> = (key, after, before) => this.#set(key, after, before);
 
   #set(key: K, before: V | undefined, after: V | undefined): void {
     if (after === undefined) this.#rows.delete(key);
     else this.#rows.set(key, after);
     for (const observer of this.#observers) observer(key, before, after);
+  }
+}
+
+type Restore<K, V> = (key: K, after: V | undefined, before: V | undefined) => void;
+
+/** One object for each write, and no closure: there are more of these than of anything else. */
+class TableWrite<K, V> implements Write {
+  readonly table: string;
+  readonly key: StoredKey;
+  readonly row: V | undefined;
+  readonly #own: K;
+  readonly #before: V | undefined;
+  readonly #restore: Restore<K, V>;
+
+  constructor(
+    table: string,
+    key: StoredKey,
+    own: K,
+    before: V | undefined,
+    after: V | undefined,
+    restore: Restore<K, V>,
+  ) {
+    this.table = table;
+    this.key = key;
+    this.row = after;
+    this.#own = own;
+    this.#before = before;
+    this.#restore = restore;
+  }
+
+  undo(): void {
+    this.#restore(this.#own, this.row, this.#before);
   }
 }
 

@@ -1,4 +1,6 @@
 import type { Bytes } from "../common/bytes.ts";
+import { LIMITS } from "../limits.ts";
+import { spare } from "./forgetting.ts";
 import { OrderedIndex } from "./ordered-index.ts";
 import type { SdsTables, WireSizeRow } from "./tables.ts";
 
@@ -58,9 +60,11 @@ export class KeptWires {
 
   /** Drops what is no longer needed at the awake time `ms`, and what exceeds the bound, earliest end first. */
   prune(ms: number): void {
+    const { wireBytes } = this.#bounds;
+    const left = this.#releasedBytes > wireBytes ? wireBytes - spare(wireBytes, LIMITS.sds.forgottenBytes) : wireBytes;
     for (;;) {
       const first = this.#byEnd.first();
-      if (!first || (first.order > ms && this.#releasedBytes <= this.#bounds.wireBytes)) return;
+      if (!first || (first.order > ms && this.#releasedBytes <= left)) return;
       this.drop(first.key);
     }
   }

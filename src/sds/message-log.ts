@@ -1,4 +1,5 @@
 import { fromHex } from "../common/bytes.ts";
+import { forgetBeyond } from "./forgetting.ts";
 import type { HistoryEntry } from "./message.ts";
 import { OrderedIndex } from "./ordered-index.ts";
 import { SenderTimes } from "./sender-times.ts";
@@ -52,11 +53,7 @@ export class MessageLog {
 
   #enter(messageId: string, row: LogRow): void {
     this.#log.put(messageId, row);
-    while (this.#log.size > this.#bounds.log) {
-      const lowest = this.#byLamport.first();
-      if (!lowest) return;
-      this.#log.delete(lowest.key);
-    }
+    forgetBeyond(this.#bounds.log, this.#log, this.#byLamport);
   }
 
   /**

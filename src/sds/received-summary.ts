@@ -1,4 +1,5 @@
 import { BloomFilter } from "./bloom-filter.ts";
+import { forgetBeyond } from "./forgetting.ts";
 import { HashedIds } from "./hashed-ids.ts";
 import type { SdsLayout } from "./layout.ts";
 import type { Meta } from "./meta.ts";
@@ -39,11 +40,7 @@ export class ReceivedSummary {
   /** Content arrived, for the first time or once more. */
   note(messageId: string): void {
     this.#summary.put(messageId, { sequence: this.#meta.nextSequence(), sends: this.#meta.row.sends });
-    while (this.#summary.size > this.#bounds.filterIds) {
-      const oldest = this.#bySequence.first();
-      if (!oldest) return;
-      this.#summary.delete(oldest.key);
-    }
+    forgetBeyond(this.#bounds.filterIds, this.#summary, this.#bySequence);
   }
 
   /** The filter for a message of ours; `named` stands in its causal history and needs no filter. */

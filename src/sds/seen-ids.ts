@@ -1,3 +1,4 @@
+import { forgetBeyond } from "./forgetting.ts";
 import type { Meta } from "./meta.ts";
 import { OrderedIndex } from "./ordered-index.ts";
 import type { LostFacts, SdsTables, SeenKind, SeenRow } from "./tables.ts";
@@ -64,10 +65,6 @@ export class SeenIds {
   #put(messageId: string, row: Omit<SeenRow, "sequence">): void {
     const sequence = this.#seen.get(messageId)?.sequence ?? this.#meta.nextSequence();
     this.#seen.put(messageId, { sequence, ...row });
-    while (this.#seen.size > this.#bound) {
-      const oldest = this.#bySequence.first();
-      if (!oldest) return;
-      this.#seen.delete(oldest.key);
-    }
+    forgetBeyond(this.#bound, this.#seen, this.#bySequence);
   }
 }

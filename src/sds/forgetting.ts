@@ -1,0 +1,24 @@
+import type { Table } from "../common/table.ts";
+import { LIMITS } from "../limits.ts";
+import type { OrderedIndex } from "./ordered-index.ts";
+
+/**
+ * Forgets what comes first in this order once the table holds more rows than `bound`: a few dozen at once.
+ *
+ * What is forgotten was written long ago, and has to be fetched from memory. Its neighbours come along, but would be gone
+ * again by the next message.
+ */
+export function forgetBeyond<V>(bound: number, table: Table<string, V>, order: OrderedIndex<V>): void {
+  if (table.size <= bound) return;
+  const left = bound - spare(bound, LIMITS.sds.forgottenRows - 1);
+  while (table.size > left) {
+    const first = order.first();
+    if (!first) return;
+    table.delete(first.key);
+  }
+}
+
+/** How far below a bound to go at once: as far as this, and by a hundredth at most. */
+export function spare(bound: number, most: number): number {
+  return Math.min(most, Math.floor(bound / 100));
+}

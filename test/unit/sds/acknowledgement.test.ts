@@ -101,14 +101,41 @@ describe("review of acknowledgements", () => {
     expect(alice.tables.outgoing.get(m1.messageId)?.doubt).toBe(1);
   });
 
-  test("filter roll-over losing an unacknowledged id: the retransmission brings it back", () => {
-    const [alice, bob] = [new Peer("alice"), new Peer("bob", { limits: { filterIds: 3, causalHistory: 0 } })];
+  test("filter roll-over losing an unacknowledged id: the retransmission brings it back, and it is acknowledged at last", () => {
+    const [alice, bob] = [new Peer("alice"), new Peer("bob", { limits: { filterIds: 3 } })];
+    /** What bob says by itself until `until` reaches alice. */
+    const answer = (until: number) => {
+      let syncs = 0;
+      runTimers(bob, START + until, ({ outgoing }, now) => {
+        for (const { kind, wire } of outgoing) {
+          if (wire === undefined) continue;
+          expect(kind).toBe("sync");
+          alice.receive(wire, now);
+          syncs++;
+        }
+      });
+      return syncs;
+    };
     const m1 = alice.publish("one");
     bob.receive(m1.wire);
-    for (let i = 0; i < 5; i++) bob.receive(craft({ messageId: `m${i}`, after: [`gone-${i}`, m1.messageId] }));
+    // What carol says at the same time reaches bob only, and is all that its filter and its causal history have room for.
+    const chain = [m1.messageId, "c0", "c1", "c2", "c3", "c4"];
+    chain.slice(1).forEach((messageId, i) => {
+      bob.receive(craft({ messageId, senderId: "carol", after: chain.slice(i, i + 1) }));
+    });
+    expect(bob.delivered).toEqual(chain);
     expect(bob.tables.summary.has(m1.messageId)).toBe(false);
-    bob.receive(m1.wire);
+    // Its ack-sync says nothing of what rolled out of its filter.
+    expect(answer(4000)).toBe(1);
+    expect([alice.acknowledged, alice.sds.isAcknowledged(m1.messageId)]).toEqual([[], false]);
+    const sent = alice.tick(START + 5000).outgoing;
+    expect(sent).toMatchObject([{ kind: "retransmission", messageId: m1.messageId }]);
+    bob.receive(alice.wire(m1.messageId) ?? expect.unreachable(), START + 5000);
     expect(bob.tables.summary.has(m1.messageId)).toBe(true);
+    expect(answer(8000)).toBe(1);
+    expect(alice.acknowledged).toEqual([m1.messageId]);
+    expect(alice.sds.isAcknowledged(m1.messageId)).toBe(true);
+    expect(sendings(alice, "retransmission", 200_000)).toEqual([]);
   });
 
   test("filters stay small: ids that were summarised often enough are left out", () => {

@@ -131,6 +131,34 @@ describe("segment-wire vectors, as a receiver", () => {
     },
   );
 
+  test.each([100, 63, 65, 1])("shard not a multiple of 64: three segments of %i bytes reassemble", (shardBytes) => {
+    // Senders that make parity need a multiple of 64; one that makes none may cut as it likes, and the last may be shorter.
+    for (const last of new Set([shardBytes, Math.ceil(shardBytes / 2)])) {
+      const payload = patternPayload(2 * shardBytes + last);
+      const messages = [0, 1, 2].map((index) => ({
+        senderId: "bob",
+        messageId: `v${index}`,
+        content: encodeSegment({
+          originalPayloadHash: keccak256(payload),
+          originalPayloadLength: payload.length,
+          index,
+          dataSegmentCount: 3,
+          paritySegmentCount: 0,
+          isParity: false,
+          segmentPayload: payload.subarray(index * shardBytes, (index + 1) * shardBytes),
+        }),
+      }));
+      for (const order of [messages, messages.toReversed()]) {
+        const h = new Harness();
+        h.take(...order.slice(0, 2));
+        expect([h.delivered, h.pending]).toEqual([[], 1]);
+        h.take(...order.slice(2));
+        expect(h.delivered).toEqual([{ senderId: "bob", messageId: "v0", payload }]);
+        expect([h.pending, h.lost]).toEqual([0, []]);
+      }
+    }
+  });
+
   test("r1 without parity", () => {
     const h = new Harness();
     const payload = patternPayload(1000);

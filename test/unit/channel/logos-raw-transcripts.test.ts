@@ -7,43 +7,23 @@
  * ever delivered, while the reference parks it.
  */
 import { readFileSync } from "node:fs";
-import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
 import { EMPTY, fromHex, utf8 } from "../../../src/common/bytes.ts";
 import { keccak256 } from "../../../src/common/keccak.ts";
 import { ProtobufWriter } from "../../../src/common/protobuf.ts";
 import { BloomFilter, filterShape } from "../../../src/sds/bloom-filter.ts";
+import type { SdsMessage } from "../../../src/sds/message.ts";
 import { nimLayout } from "../../../src/sds/nim-layout.ts";
+import {
+  type CapturedMessage,
+  capturedTranscripts,
+  payloadOf,
+  stepsOf,
+  type Transcript,
+} from "../../support/captured-transcripts.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
 import { Peer } from "../../support/peer.ts";
-
-interface Wire {
-  readonly kind: "wire";
-  readonly at: number;
-  readonly contentTopic: string;
-  readonly meta: string;
-  /** Nanoseconds since the Unix epoch. */
-  readonly timestamp: string;
-  readonly ephemeral: boolean;
-  readonly hash: string;
-  readonly payloadGzipBase64: string;
-}
-
-interface Event {
-  readonly kind: "event";
-  readonly at: number;
-  readonly side: string;
-  readonly event: string;
-  readonly sender?: string;
-  readonly payload?: { readonly text: string };
-}
-
-interface Transcript {
-  readonly channelId: string;
-  readonly contentTopic: string;
-  readonly timeline: readonly (Wire | Event)[];
-}
 
 interface EntryInfo {
   readonly messageId: string;
@@ -72,7 +52,6 @@ function vector(name: string): unknown {
   return JSON.parse(readFileSync(new URL(`../../vectors/logos-delivery/${name}.json`, import.meta.url), "utf8"));
 }
 
-const { transcripts } = vector("channel-transcripts") as { readonly transcripts: Record<string, Transcript> };
 const interplay = vector("interplay") as Record<string, { readonly steps: readonly Step[] }>;
 const MARKER = "RELIABLE-CHANNEL-API/1";
 
@@ -90,38 +69,115 @@ function milliseconds(nanoseconds: string): number {
   return Number(BigInt(nanoseconds) / 1_000_000n);
 }
 
-describe.each(Object.entries(transcripts))("%s", (_, { channelId, contentTopic, timeline }) => {
-  test.each(["nim-alice", "nim-bob"])("in the place of %s", async (side) => {
-    const first = timeline.find((step) => step.kind === "wire");
-    if (first?.kind !== "wire") throw new Error("the transcript has no messages");
-    const began = milliseconds(first.timestamp) - first.at;
-    const { clock, network, peer } = await inPlaceOf(side, began, channelId, contentTopic);
-    const expected: unknown[] = [];
-    for (const step of timeline) {
-      if (step.kind === "event") {
-        if (step.event !== "channel_message_received" || !step.side.startsWith(side)) continue;
-        expected.push([step.sender, step.payload?.text]);
-        continue;
-      }
-      await clock.advance(Math.max(0, began + step.at - clock.now()));
+/** A seat in a captured conversation. */
+async function inTranscript(transcript: Transcript, side: string) {
+  const { channelId, contentTopic } = transcript;
+  const steps = stepsOf(transcript, side);
+  const [first] = steps;
+  if (first === undefined) throw new Error("the transcript has no messages");
+  const began = milliseconds(first.message.timestamp) - first.message.at;
+  const { clock, network, peer } = await inPlaceOf(side, began, channelId, contentTopic);
+  /** Lets time pass until `at` milliseconds after the beginning. */
+  const until = async (at: number) => {
+    while (clock.now() < began + at) {
+      await clock.advance(Math.min(250, began + at - clock.now()));
       await network.settle();
-      await network.inject({
-        contentTopic: step.contentTopic,
-        payload: new Uint8Array(gunzipSync(Buffer.from(step.payloadGzipBase64, "base64"))),
-        meta: utf8(step.meta),
-        ephemeral: step.ephemeral,
-        timestamp: milliseconds(step.timestamp),
-        messageHash: step.hash,
-      });
     }
-    const events = (await peer.log(channelId)).map((event) =>
+  };
+  /** A message of the conversation, at its time. */
+  const hear = async (message: CapturedMessage, payload = payloadOf(message)) => {
+    await until(message.at);
+    await network.inject({
+      contentTopic: message.contentTopic,
+      payload,
+      meta: utf8(message.meta),
+      ephemeral: message.ephemeral,
+      timestamp: milliseconds(message.timestamp),
+      messageHash: message.hash,
+    });
+  };
+  /** The event log: of what was received, sender and text. */
+  const events = async () =>
+    (await peer.log(channelId)).map((event) =>
       event.type === "reliable:message:received"
         ? [event.senderId, new TextDecoder().decode(event.message)]
         : [event.type],
     );
-    expect(events).toEqual(expected);
-    expect(expected.length).toBeGreaterThan(0);
-    expect(Object.values(peer.channel(channelId).diagnostics()).every((count) => count === 0)).toBe(true);
+  return { peer, steps, until, hear, events };
+}
+
+describe.each(Object.entries(capturedTranscripts))("%s", (_, transcript) => {
+  test.each(["nim-alice", "nim-bob"])("in the place of %s, after each message", async (side) => {
+    const { peer, steps, hear, events } = await inTranscript(transcript, side);
+    for (const { message, received } of steps) {
+      const before = (await events()).length;
+      await hear(message);
+      expect([message.at, (await events()).slice(before)]).toEqual([message.at, received]);
+    }
+    expect(steps.flatMap(({ received }) => received).length).toBeGreaterThan(0);
+    expect(Object.values(peer.channel(transcript.channelId).diagnostics()).every((count) => count === 0)).toBe(true);
+  });
+});
+
+describe("e2_repair_request_answered", () => {
+  const transcript = capturedTranscripts["e2_repair_request_answered"] ?? expect.unreachable();
+  const sds = (bytes: Uint8Array): SdsMessage => {
+    const decoded = nimLayout.decode(bytes);
+    return decoded.ok ? decoded.value : expect.unreachable(decoded.error);
+  };
+  /** What the seat sent with content, as SDS messages, and how. */
+  const contentsOf = ({ messaging }: Peer) => messaging.sent.filter(({ payload }) => sds(payload).content.length > 0);
+
+  test("in the place of nim-alice, the author: one answer, with the same bytes and ephemeral, and none to a request without sender id", async () => {
+    const { peer, steps, until, hear } = await inTranscript(transcript, "nim-alice");
+    const [own, request, answer, again] = steps.map(({ message }) => message);
+    if (!(own && request && answer && again)) expect.unreachable();
+    await until(own.at);
+    await peer.send("please repair me", transcript.channelId);
+    await until(request.at - 1);
+    const [original] = contentsOf(peer);
+    expect(contentsOf(peer)).toMatchObject([{ ephemeral: false }]);
+    const messageId = sds(original?.payload ?? EMPTY).messageId;
+    /** The captured request, for the id that the message has here. */
+    const asking = (message: CapturedMessage) => {
+      const captured = sds(payloadOf(message));
+      expect(captured.repairRequest).toHaveLength(1);
+      const repairRequest = captured.repairRequest.map((entry) => ({ ...entry, messageId }));
+      return nimLayout.encode({ ...captured, repairRequest });
+    };
+    // So that no retransmission is taken for the answer, the request acknowledges.
+    const asked = { ...sds(asking(request)), causalHistory: [{ messageId }] };
+    await hear(request, nimLayout.encode(asked));
+    // The author answers at once; the reference did within its sweep.
+    await until(answer.at);
+    expect(contentsOf(peer)).toMatchObject([{ ephemeral: false }, { ephemeral: true }]);
+    expect(contentsOf(peer)[1]?.payload).toEqual(original?.payload);
+    // Long enough that another request would be answered again.
+    await until(400_000);
+    await hear(again, asking(again));
+    await until(800_000);
+    expect(contentsOf(peer)).toHaveLength(2);
+  });
+
+  test("in the place of nim-bob, who only received it: it answers with the bytes that came, ephemeral, where the author does not", async () => {
+    const { peer, steps, until, hear } = await inTranscript(transcript, "nim-bob");
+    const [original, request] = steps.map(({ message }) => message);
+    if (!(original && request)) expect.unreachable();
+    await hear(original);
+    await hear(request);
+    expect(contentsOf(peer)).toEqual([]);
+    // T_max of SDS-R.
+    await until(request.at + 300_000);
+    expect(contentsOf(peer)).toEqual([
+      { contentTopic: transcript.contentTopic, payload: payloadOf(original), ephemeral: true, meta: utf8(MARKER) },
+    ]);
+  });
+
+  test("in the place of nim-bob: where the author answers first, it does not", async () => {
+    const { peer, steps, until, hear } = await inTranscript(transcript, "nim-bob");
+    for (const { message } of steps) await hear(message);
+    await until(400_000);
+    expect(contentsOf(peer)).toEqual([]);
   });
 });
 
@@ -193,18 +249,30 @@ describe("interplay, in the place of nim-alice", () => {
   test("i5_hints: hints and sender ids of any kind harm nothing", async () => {
     const { peer, inject } = await seat("cap-i5-y49739");
     const { steps = [] } = interplay["i5_hints"] ?? {};
-    for (const { injected } of steps) if (injected) await inject(encode(injected));
     const expected = steps.flatMap(({ delivered }) => delivered?.map(({ text }) => text) ?? []);
-    expect(expected.length).toBe(4);
-    expect(await peer.received("cap-i5-y49739")).toEqual(expected);
+    const injected = steps.flatMap((step) => step.injected ?? []);
+    // What was delivered was noted once, after the last of them: each names the one before it.
+    expect(injected.map(({ contentText }) => contentText)).toEqual(expected);
+    expect(expected).toHaveLength(4);
+    for (const [index, message] of injected.entries()) {
+      await inject(encode(message));
+      expect(await peer.received("cap-i5-y49739")).toEqual(expected.slice(0, index + 1));
+    }
+    expect(await peer.log("cap-i5-y49739")).toHaveLength(4);
   });
 
   test("i3_sync: syncs give no event, and what names one that was heard is delivered", async () => {
     const { peer, inject } = await seat("cap-i3-y49739");
     const { steps = [] } = interplay["i3_sync"] ?? {};
-    for (const { injected } of steps) if (injected) await inject(encode(injected));
-    expect(await peer.received("cap-i3-y49739")).toEqual(["bob after parked sync"]);
-    expect((await peer.log("cap-i3-y49739")).length).toBe(1);
+    const told: (readonly string[])[] = [];
+    for (const { injected } of steps) {
+      if (injected === undefined) continue;
+      const before = await peer.log("cap-i3-y49739");
+      await inject(encode(injected));
+      const events = (await peer.log("cap-i3-y49739")).slice(before.length);
+      told.push(events.map((event) => ("message" in event ? new TextDecoder().decode(event.message) : event.type)));
+    }
+    expect(told).toEqual([[], [], [], [], ["bob after parked sync"]]);
   });
 
   test("i8_dependency_on_unseen_sync: what names a sync waits for it", async () => {

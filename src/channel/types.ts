@@ -194,7 +194,7 @@ export type IntakePause = "log-full" | "unattended";
 export interface ChannelDiagnostics {
   /** Their marker is not the profile's: senders of another profile, or of something else. */
   readonly otherMarker: number;
-  /** No key fits. */
+  /** No key fits. With placement `content`, SDS takes them in all the same, and their content is lost. */
   readonly undecryptable: number;
   /** SDS messages in the layout of another profile. */
   readonly otherLayout: number;

@@ -134,7 +134,7 @@ describe("the cipher of mode key", () => {
     expect(await cipherOf(keysOf(KEY)).decrypt(written, CONTEXT)).toEqual(ok(utf8("after")));
   });
 
-  test("N04: without a key there is an error and nothing to send, never the plain text", async () => {
+  test("without a key there is an error and nothing to send, never the plain text", async () => {
     const cipher = cipherOf(keysOf("The vault is locked: unlock it first."));
     expect(await cipher.encrypt(utf8("secret"), CONTEXT)).toEqual(err("The vault is locked: unlock it first."));
     expect(cipher.unavailable()).toBe("The vault is locked: unlock it first.");

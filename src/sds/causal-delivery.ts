@@ -14,7 +14,7 @@ export interface Entering {
 }
 
 /** A message that was parked. */
-export type Released = IncomingRow & Entering;
+type Released = IncomingRow & Entering;
 
 /** LIP-109, deliver message: once its dependencies are met, and then what waited for it. */
 export class CausalDelivery {
@@ -39,25 +39,37 @@ export class CausalDelivery {
   /** A dependency is met: delivers what waited for it only, and what waited for that, in causal order. */
   met(messageId: string, outcome: OutcomeDraft): void {
     if (!this.#state.incoming.hasDependants(messageId)) return;
-    let ready = this.released([messageId]);
+    this.#flow(this.#released(messageId), outcome);
+  }
+
+  /** Delivers what waited for nothing but what was given up, or for what is earlier, and nothing earlier is left. */
+  first(outcome: OutcomeDraft): void {
+    this.#flow(this.#first(), outcome);
+  }
+
+  /** Delivers these, the last one first, and what waited for them. */
+  #flow(released: Released[], outcome: OutcomeDraft): void {
+    let ready = released;
     for (let next = ready.pop(); next !== undefined; next = ready.pop()) {
       this.deliver(next, outcome);
-      const released = this.released([next.messageId]);
-      if (released.length > 0) ready = inOrder([...ready, ...released]);
+      const more = this.#released(next.messageId);
+      if (more.length > 0) ready = inOrder([...ready, ...more]);
     }
   }
 
-  /** Messages that waited for nothing but these dependencies; parked no more. The earliest is last, where `pop` takes it. */
-  released(dependencies: readonly string[]): Released[] {
+  /** Messages that waited for nothing but this one; parked no more. The earliest is last, where `pop` takes it. */
+  #released(dependency: string): Released[] {
     const { incoming } = this.#state;
     const released: Released[] = [];
-    for (const dependency of dependencies) {
-      for (const messageId of incoming.dependantsOf(dependency)) {
-        const row = incoming.meet(messageId, dependency);
-        if (row) released.push({ messageId, ...row });
-      }
+    for (const messageId of incoming.dependantsOf(dependency)) {
+      const row = incoming.meet(messageId, dependency);
+      if (row) released.push({ messageId, ...row });
     }
-    return inOrder(released);
+    return released.length === 0 ? released : inOrder([...released, ...this.#first()]);
+  }
+
+  #first(): Released[] {
+    return inOrder(this.#state.incoming.takeFirst().map(([messageId, row]) => ({ messageId, ...row })));
   }
 
   /**

@@ -45,7 +45,7 @@ export class GivingUp {
   }
 
   #giveUp(messageIds: readonly string[], reason: string, outcome: OutcomeDraft): void {
-    const { incoming, seen } = this.#state;
+    const { incoming, meta, seen } = this.#state;
     // All of them are still missing while what is known of each is put together.
     const facts = messageIds.map((messageId) => this.#factsOf(messageId));
     for (const [index, messageId] of messageIds.entries()) {
@@ -54,12 +54,12 @@ export class GivingUp {
       if (row === undefined || lost === undefined) continue;
       if (!row.mayPredateUs) outcome.lost.push({ messageId, reason, ...this.#reportOf(messageId, lost) });
     }
+    incoming.giveUp(new Set(messageIds), meta.nextSequence());
     for (const [index, messageId] of messageIds.entries()) {
       const lost = facts[index];
-      incoming.stopLookingFor(messageId);
       if (lost !== undefined) seen.lose(messageId, lost);
     }
-    this.#deliverWithout(messageIds, outcome);
+    this.#delivery.first(outcome);
   }
 
   #reportOf(messageId: string, { senderId, before, since }: LostFacts): Omit<Lost, "messageId" | "reason"> {
@@ -79,25 +79,6 @@ export class GivingUp {
     const wholeUntil = this.#wholeUntil(senderId);
     const since = incoming.namersOf(messageId).map((namer) => this.#sinceOf(senderId, namer));
     return { senderId, before, since: Math.max(wholeUntil, ...since), wholeUntil };
-  }
-
-  /**
-   * With a lost message goes the knowledge of what it depended on. So what waited for it now waits for whatever is parked
-   * and earlier in the order of the log, which agrees with the causal one.
-   */
-  #deliverWithout(messageIds: readonly string[], outcome: OutcomeDraft): void {
-    const { incoming } = this.#state;
-    const released = this.#delivery.released(messageIds);
-    for (let next = released.pop(); next !== undefined; next = released.pop()) {
-      const waitsFor = incoming.parkedBefore(next.messageId, next.lamport);
-      if (waitsFor.length > 0) {
-        const { messageId, ...row } = next;
-        incoming.park(messageId, { ...row, waitsFor });
-        continue;
-      }
-      this.#delivery.deliver(next, outcome);
-      this.#delivery.met(next.messageId, outcome);
-    }
   }
 
   /**

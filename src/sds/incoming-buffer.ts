@@ -10,6 +10,12 @@ export interface Namer {
   readonly place: number;
 }
 
+/** Parked messages that come not where their Lamport times put them, but after others: all of them, and after which. */
+interface Rank {
+  readonly follow: ReadonlySet<string>;
+  readonly followers: ReadonlyMap<string, readonly string[]>;
+}
+
 /**
  * The buffer of incoming messages with unmet causal dependencies of LIP-109, and the dependencies that are looked for.
  *
@@ -25,7 +31,11 @@ export class IncomingBuffer {
   readonly #byDeadline: OrderedIndex<MissingRow>;
   readonly #byRequest: OrderedIndex<MissingRow>;
   readonly #times: SenderTimes<IncomingRow>;
+  /** Those that wait for what is earlier. */
+  readonly #byBarrier: OrderedIndex<IncomingRow>;
   readonly #dependants = new Map<string, Set<string>>();
+  /** The order of what is parked. It outlives that some of it is taken out: what is left is in that order. */
+  #rank: Rank | undefined;
   #bytes = 0;
 
   constructor(tables: Pick<SdsTables, "incoming" | "missing">) {
@@ -33,10 +43,12 @@ export class IncomingBuffer {
     this.#missing = tables.missing;
     this.#bySequence = new OrderedIndex(tables.incoming, ({ sequence }) => sequence);
     this.#byLamport = new OrderedIndex(tables.incoming, ({ lamport }) => lamport);
+    this.#byBarrier = new OrderedIndex(tables.incoming, ({ behind }) => behind);
     this.#byDeadline = new OrderedIndex(tables.missing, ({ giveUpMs }) => giveUpMs);
     this.#byRequest = new OrderedIndex(tables.missing, ({ requestMs }) => requestMs);
     this.#times = new SenderTimes(tables.incoming);
     tables.incoming.observe((key, before, after) => {
+      if (after && (before === undefined || before.behind !== after.behind)) this.#rank = undefined;
       this.#bytes += (after?.bytes ?? 0) - (before?.bytes ?? 0);
       for (const dependency of before?.waitsFor ?? []) this.#unlink(dependency, key);
       for (const dependency of after?.waitsFor ?? []) this.#link(dependency, key);
@@ -96,6 +108,37 @@ export class IncomingBuffer {
     return undefined;
   }
 
+  /**
+   * These are given up. Whoever waited for nothing else now waits for all that is parked and earlier in the order of the
+   * log: that order agrees with the causal one, and with a lost message goes the knowledge of what it depended on. What is
+   * parked after this does not count, or strangers could keep others waiting for as long as they like.
+   */
+  giveUp(dependencies: ReadonlySet<string>, sequence: number): void {
+    const dependants = new Set([...dependencies].flatMap((dependency) => this.dependantsOf(dependency)));
+    for (const dependency of dependencies) this.#missing.delete(dependency);
+    for (const messageId of dependants) {
+      const row = this.#incoming.get(messageId);
+      if (!row) continue;
+      const waitsFor = row.waitsFor.filter((id) => !dependencies.has(id));
+      this.#incoming.put(messageId, { ...row, waitsFor, ...(waitsFor.length === 0 ? { behind: sequence } : {}) });
+    }
+  }
+
+  /** Takes out those that wait for what is earlier, and nothing earlier is left. In the order of the log. */
+  takeFirst(): readonly (readonly [messageId: string, row: IncomingRow])[] {
+    const least = this.#byBarrier.first()?.order;
+    if (least === undefined) return [];
+    const free: [string, IncomingRow][] = [];
+    let longest = Number.POSITIVE_INFINITY;
+    for (const [messageId, row] of this.#inRank()) {
+      if (row.behind === undefined || longest < row.behind) longest = Math.min(longest, row.sequence);
+      else free.push([messageId, row]);
+      if (longest < least) break;
+    }
+    for (const [messageId] of free) this.#incoming.delete(messageId);
+    return free;
+  }
+
   hasDependants(messageId: string): boolean {
     return this.#dependants.has(messageId);
   }
@@ -108,7 +151,6 @@ export class IncomingBuffer {
   namersOf(messageId: string): readonly Namer[] {
     return this.dependantsOf(messageId).flatMap((id) => {
       const row = this.#incoming.get(id);
-      // What a message waits for because it is earlier, and not because it named it, says nothing.
       const place = row?.history.indexOf(messageId) ?? -1;
       return row === undefined || place < 0 ? [] : [{ messageId: id, row, place }];
     });
@@ -173,19 +215,6 @@ export class IncomingBuffer {
     return excess;
   }
 
-  /** Parked messages that a message may depend on by way of a lost one: all that are earlier in the log's order. */
-  parkedBefore(messageId: string, lamport: number): readonly string[] {
-    const dependants = this.#allDependantsOf(messageId);
-    const before: string[] = [];
-    for (const id of this.#byLamport.ascending()) {
-      const row = this.#incoming.get(id);
-      if (!row || row.lamport > lamport || (row.lamport === lamport && id >= messageId)) break;
-      // Whoever claims to be earlier and waits for it all the same is lying.
-      if (!dependants.has(id)) before.push(id);
-    }
-    return before;
-  }
-
   #allDependantsOf(messageId: string): ReadonlySet<string> {
     const found = new Set<string>();
     const open = [messageId];
@@ -206,7 +235,7 @@ export class IncomingBuffer {
       const visited = new Set([oldest]);
       const open = [oldest];
       for (let id = open.pop(); id !== undefined; id = open.pop()) {
-        for (const next of this.#incoming.get(id)?.waitsFor ?? []) {
+        for (const next of this.#keptBy(id)) {
           if (visited.has(next)) continue;
           visited.add(next);
           if (this.#missing.has(next)) found.add(next);
@@ -216,6 +245,57 @@ export class IncomingBuffer {
       return [...found];
     }
     return [];
+  }
+
+  /** What a parked message waits for. */
+  #keptBy(messageId: string): readonly string[] {
+    const row = this.#incoming.get(messageId);
+    if (row?.behind === undefined) return row?.waitsFor ?? [];
+    const earlier: string[] = [];
+    for (const [id, { sequence }] of this.#inRank()) {
+      if (id === messageId) break;
+      if (sequence < row.behind) earlier.push(id);
+    }
+    return earlier;
+  }
+
+  /**
+   * What is parked in the order of the log. Who claims to be earlier than what it waits for, directly or through others,
+   * is lying, or its clock is: it is right after that.
+   */
+  *#inRank(): Generator<readonly [messageId: string, row: IncomingRow]> {
+    this.#rank ??= this.#ranked();
+    const { follow, followers } = this.#rank;
+    for (const id of this.#byLamport.ascending()) {
+      if (follow.has(id)) continue;
+      for (const each of [id, ...(followers.get(id) ?? [])]) {
+        const row = this.#incoming.get(each);
+        if (row) yield [each, row];
+      }
+    }
+  }
+
+  #ranked(): Rank {
+    const rank = { follow: new Set<string>(), followers: new Map<string, string[]>() };
+    const above = new Set<string>();
+    // From the last one downwards, so that each follows the last of all that it waits for.
+    for (const last of this.#byLamport.descending()) {
+      if (!rank.follow.has(last)) {
+        const followers: string[] = [];
+        const open = [last];
+        for (let id = open.pop(); id !== undefined; id = open.pop()) {
+          for (const dependant of this.#dependants.get(id) ?? []) {
+            if (dependant === last || above.has(dependant) || rank.follow.has(dependant)) continue;
+            rank.follow.add(dependant);
+            followers.push(dependant);
+            open.push(dependant);
+          }
+        }
+        if (followers.length > 0) rank.followers.set(last, followers);
+      }
+      above.add(last);
+    }
+    return rank;
   }
 
   #link(dependency: string, dependant: string): void {

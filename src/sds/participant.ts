@@ -364,6 +364,8 @@ export class Participant {
     const sequence = meta.nextSequence();
     const { messageId: _, ...row } = entering;
     incoming.park(messageId, { ...row, sequence, bytes: content.length, waitsFor: unmet });
+    // Who waits for all that is earlier need not wait for what now turns out to wait for something later.
+    this.#delivery.first(outcome);
     this.#givingUp.boundParked(outcome);
   }
 }

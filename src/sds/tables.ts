@@ -103,6 +103,8 @@ export interface IncomingRow {
   /** Ids of its causal history, and those of them that are not met. */
   readonly history: readonly string[];
   readonly waitsFor: readonly string[];
+  /** What it waited for was given up: now it waits for all that is earlier and was parked before this number. */
+  readonly behind?: number;
   /** It is a part of a longer message, other than the last. */
   readonly inner?: true;
 }

@@ -1,0 +1,140 @@
+/** What strangers can make a member do and keep with messages that wait for others: bounded work, and bounded rows. */
+import { describe, expect, test } from "vitest";
+import { craft, Peer, runTimers, START } from "./sds-peer.ts";
+
+const AT = START / 1000;
+const MINUTE = 60_000;
+/** Longer than anything is looked for. */
+const NEVER_FOUND = 11 * MINUTE;
+
+function member(limits = {}): Peer {
+  return new Peer("me", { startedAt: START - 600_000, limits });
+}
+
+function ids(count: number, prefix: string): readonly string[] {
+  return Array.from({ length: count }, (_, i) => `${prefix}${i}`);
+}
+
+/** Hears `count` messages that name the same ids, and whose Lamport times ascend from `lamport`. */
+function hear(me: Peer, count: number, prefix: string, lamport: number, after: readonly string[], now = START): void {
+  for (const [i, messageId] of ids(count, prefix).entries()) {
+    me.receive(craft({ messageId, after, lamportTimestamp: BigInt(AT + lamport + i) }), now);
+  }
+}
+
+/** Rows of parked messages that storage is given in `event`, and ids of other messages in them. */
+function parkedWrites(me: Peer, event: () => void): { readonly rows: number; readonly ids: number } {
+  let [rows, named] = [0, 0];
+  me.tables.incoming.observe((_key, before, after) => {
+    if (before !== undefined || after !== undefined) rows++;
+    named += (after?.history.length ?? 0) + (after?.waitsFor.length ?? 0);
+  });
+  const standing = [...me.tables.incoming.values()];
+  rows -= standing.length;
+  for (const { history, waitsFor } of standing) named -= history.length + waitsFor.length;
+  event();
+  return { rows, ids: named };
+}
+
+describe("giving up writes a few rows per message that waits", () => {
+  test("where as many others are earlier, and wait for something else", () => {
+    const COUNT = 100;
+    const me = member();
+    hear(me, COUNT, "late", 5_000, ["first"]);
+    runTimers(me, START + MINUTE);
+    hear(me, COUNT, "early", 0, ["second"], START + MINUTE);
+    const { rows, ids: named } = parkedWrites(me, () => runTimers(me, START + MINUTE + NEVER_FOUND));
+    expect(me.delivered).toEqual([...ids(COUNT, "early"), ...ids(COUNT, "late")]);
+    expect(rows).toBeLessThanOrEqual(2 * 2 * COUNT);
+    expect(named).toBeLessThanOrEqual(2 * COUNT);
+  });
+
+  test("where each names all that is given up", () => {
+    const [COUNT, MISSING] = [60, 40];
+    const me = member();
+    hear(me, COUNT, "m", 0, ids(MISSING, "x"));
+    const { rows } = parkedWrites(me, () => runTimers(me, START + NEVER_FOUND));
+    expect(me.lost.toSorted()).toEqual(ids(MISSING, "x").toSorted());
+    expect(me.delivered).toEqual(ids(COUNT, "m"));
+    expect(rows).toBeLessThanOrEqual(2 * COUNT);
+  });
+});
+
+describe("with a lost message goes what it depended on", () => {
+  /** One message waits for what is given up, beside an earlier one which waits for something else. */
+  function behindAnother(): Peer {
+    const me = member();
+    me.receive(craft({ messageId: "late", after: ["first"], lamportTimestamp: BigInt(AT + 500) }));
+    runTimers(me, START + 5 * MINUTE);
+    me.receive(
+      craft({ messageId: "early", after: ["second"], lamportTimestamp: BigInt(AT + 100) }),
+      START + 5 * MINUTE,
+    );
+    runTimers(me, START + NEVER_FOUND);
+    expect(me.lost).toEqual(["first"]);
+    expect(me.delivered).toEqual([]);
+    return me;
+  }
+
+  test("so what named it waits for all that is earlier, over a restart too", () => {
+    const me = behindAnother();
+    me.restart();
+    me.receive(craft({ messageId: "second", lamportTimestamp: BigInt(AT) }), START + NEVER_FOUND);
+    expect(me.delivered).toEqual(["second", "early", "late"]);
+  });
+
+  test("but not for what comes after that: nobody can keep it waiting", () => {
+    const me = behindAnother();
+    me.receive(craft({ messageId: "earlier", after: ["x"], lamportTimestamp: BigInt(AT + 50) }), START + NEVER_FOUND);
+    me.receive(craft({ messageId: "second", lamportTimestamp: BigInt(AT) }), START + NEVER_FOUND);
+    expect(me.delivered).toEqual(["second", "early", "late"]);
+  });
+
+  test("nor for what claims to be earlier, and waits for it: both are delivered", () => {
+    const me = member();
+    me.receive(craft({ messageId: "liar", after: ["late"], lamportTimestamp: BigInt(AT + 100) }));
+    me.receive(craft({ messageId: "its", after: ["liar"], lamportTimestamp: BigInt(AT + 200) }));
+    me.receive(craft({ messageId: "late", after: ["first"], lamportTimestamp: BigInt(AT + 500) }));
+    runTimers(me, START + NEVER_FOUND);
+    expect(me.delivered).toEqual(["late", "liar", "its"]);
+  });
+
+  test("nor for what is found to wait for something later only when that comes", () => {
+    const me = member();
+    me.receive(craft({ messageId: "late", after: ["first"], lamportTimestamp: BigInt(AT + 500) }));
+    runTimers(me, START + 5 * MINUTE);
+    me.receive(craft({ messageId: "liar", after: ["later"], lamportTimestamp: BigInt(AT + 100) }), START + 5 * MINUTE);
+    runTimers(me, START + NEVER_FOUND);
+    expect(me.delivered).toEqual([]);
+    me.receive(craft({ messageId: "later", after: ["x"], lamportTimestamp: BigInt(AT + 900) }), START + NEVER_FOUND);
+    expect(me.delivered).toEqual(["late"]);
+    runTimers(me, START + 2 * NEVER_FOUND);
+    expect(me.delivered).toEqual(["late", "later", "liar"]);
+  });
+
+  test("nor for what waited for it when it was given up itself: all are delivered", () => {
+    const me = member();
+    me.receive(craft({ messageId: "liar", after: ["late", "x"], lamportTimestamp: BigInt(AT + 100) }));
+    me.receive(craft({ messageId: "late", after: ["y"], lamportTimestamp: BigInt(AT + 500) }), START + MINUTE);
+    runTimers(me, START + 2 * MINUTE);
+    me.receive(craft({ messageId: "early", after: ["z"], lamportTimestamp: BigInt(AT + 50) }), START + 2 * MINUTE);
+    me.receive(craft({ messageId: "y", lamportTimestamp: BigInt(AT) }), START + 2 * MINUTE);
+    expect(me.delivered).toEqual(["y", "late"]);
+    runTimers(me, START + NEVER_FOUND);
+    expect(me.delivered).toEqual(["y", "late"]);
+    runTimers(me, START + 2 * NEVER_FOUND);
+    expect(me.delivered).toEqual(["y", "late", "early", "liar"]);
+  });
+
+  test("and where too many wait, what the earlier wait for is given up for the longest waiting", () => {
+    const me = member({ parkedMessages: 2 });
+    me.receive(craft({ messageId: "late", after: ["first"], lamportTimestamp: BigInt(AT + 500) }));
+    runTimers(me, START + 5 * MINUTE);
+    const now = START + 5 * MINUTE;
+    me.receive(craft({ messageId: "early", after: ["second"], lamportTimestamp: BigInt(AT + 100) }), now);
+    runTimers(me, START + NEVER_FOUND);
+    me.receive(craft({ messageId: "other", after: ["x"], lamportTimestamp: BigInt(AT + 900) }), START + NEVER_FOUND);
+    expect(me.lost).toEqual(["first", "second"]);
+    expect(me.delivered).toEqual(["early", "late"]);
+  });
+});

@@ -290,6 +290,8 @@ export const LIMITS = {
     /** Handled events that are removed at once when there are too many. */
     trimEvents: 64,
   },
+  /** Final requests remembered per channel, as many as its log has events; and oldest ones that go at once beyond that. */
+  finalRequests: { most: 10_000, trim: 64 },
   /** What a channel takes in. */
   intake: {
     /** The fraction of the log's bounds below which intake goes on: it costs a look in the stores. */

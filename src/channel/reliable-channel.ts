@@ -229,7 +229,8 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     const earlier = idempotencyKey === undefined ? undefined : this.#sendState.requestOf(idempotencyKey);
     if (earlier !== undefined) return ok(earlier);
     // What is encrypted already needs no cipher any more.
-    const refused = (encrypted === undefined ? this.#cipher.refusal : undefined) ?? this.#exceeded(payload.length);
+    const refused =
+      (encrypted === undefined ? this.#cipher.refusal : undefined) ?? this.#exceeded(payload.length) ?? this.#logFull();
     if (refused) return err(refused);
 
     const segments = encrypted === undefined ? this.#segment(payload) : ok(encrypted);
@@ -255,6 +256,12 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     });
     this.#touch(now);
     return ok(requestId);
+  }
+
+  /** What becomes of a message is logged: where nobody handles what is, there is no room for more. */
+  #logFull(): ChannelError | undefined {
+    if (this.#log.fullness() < 1) return undefined;
+    return { kind: "limit", message: "the channel's log is full of events that nobody handled: handle some first" };
   }
 
   /**
@@ -672,6 +679,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
       const { type, silent, ...rest } = outcome;
       if (!silent) this.#append({ type: `reliable:message:${type}`, ...rest } as EventBody);
     }
+    for (const id of this.#sendState.forgetSurplus()) this.#sds.forget(id);
   }
 
   #append(body: EventBody, now = this.#shell.parts.clock.now()): void {
@@ -762,7 +770,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     return this.#sendState.messagingRequestIds(requestId);
   }
 
-  /** Final requests are kept for seven days. */
+  /** Final requests are kept for seven days, unless there are too many. */
   forgetOld(now: number): void {
     for (const messageId of this.#sendState.forgetBefore(now - LIMITS.keptResultsMs)) this.#sds.forget(messageId);
   }

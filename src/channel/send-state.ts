@@ -7,6 +7,7 @@
  * Rows are the state; the indexes here are derived from them and follow every write and every undo.
  */
 import { err, ok, type Result } from "../common/result.ts";
+import { LIMITS } from "../limits.ts";
 import type { MessagingRequestId } from "./ports.ts";
 import type { ChannelTables, PendingMessagingRequest, RequestRow } from "./rows.ts";
 import type { RequestFailure, RequestId, RequestInfo } from "./types.ts";
@@ -60,18 +61,20 @@ export class SendState {
   #open = 0;
   #openBytes = 0;
   #openRequests = 0;
+  #finalRequests = 0;
 
   constructor(tables: Pick<ChannelTables, "requests" | "pending" | "segments">) {
     this.#tables = tables;
     tables.pending.observe((key, before, after) => this.#indexEntry(key, before, after));
     tables.segments.observe((messageId, before, after) => {
-      if (before) this.#segmentsOf.get(before.channelReqId)?.delete(messageId);
       if (after) at(this.#segmentsOf, after.channelReqId, () => new Set<string>()).add(messageId);
+      else if (before) this.#dropSegment(before.channelReqId, messageId);
     });
     tables.requests.observe((requestId, before, after) => {
       if (before?.idempotencyKey !== undefined) this.#byIdempotencyKey.delete(before.idempotencyKey);
       if (after?.idempotencyKey !== undefined) this.#byIdempotencyKey.set(after.idempotencyKey, requestId);
       this.#openRequests += Number(after?.outcome === "pending") - Number(before?.outcome === "pending");
+      this.#finalRequests += Number(isDecided(after)) - Number(isDecided(before));
       this.#openBytes += openBytes(after) - openBytes(before);
     });
   }
@@ -236,11 +239,29 @@ export class SendState {
     return [...(request?.messagingRequestIds ?? []), ...messagingIdsOf(this.#entries(requestId))];
   }
 
-  /** Drops requests that were decided before `horizon`, milliseconds since the Unix epoch. */
+  /**
+   * Drops final requests that were made before `horizon`, milliseconds since the Unix epoch. Returns the SDS message ids of
+   * their segments that nobody acknowledged.
+   */
   forgetBefore(horizon: number): readonly string[] {
+    return this.#forget(this.#final().filter(([, { createdAt }]) => createdAt < horizon));
+  }
+
+  /** The same for the oldest ones, where more are kept than may be. Several at once: finding them looks at all. */
+  forgetSurplus(): readonly string[] {
+    const { most, trim } = LIMITS.finalRequests;
+    if (this.#finalRequests <= most) return [];
+    const oldestFirst = this.#final().sort(([, a], [, b]) => a.createdAt - b.createdAt);
+    return this.#forget(oldestFirst.slice(0, this.#finalRequests - most + trim));
+  }
+
+  #final(): [RequestId, RequestRow][] {
+    return [...this.#tables.requests.entries()].filter(([, request]) => isDecided(request));
+  }
+
+  #forget(requests: readonly [RequestId, RequestRow][]): readonly string[] {
     const unacknowledged: string[] = [];
-    for (const [requestId, request] of [...this.#tables.requests.entries()]) {
-      if (request.outcome === "pending" || request.createdAt >= horizon) continue;
+    for (const [requestId] of requests) {
       for (const messageId of [...(this.#segmentsOf.get(requestId) ?? [])]) {
         this.#tables.segments.delete(messageId);
         unacknowledged.push(messageId);
@@ -304,6 +325,12 @@ export class SendState {
     return [{ type: "delivered", requestId }];
   }
 
+  #dropSegment(requestId: RequestId, messageId: string): void {
+    const segments = this.#segmentsOf.get(requestId);
+    segments?.delete(messageId);
+    if (segments?.size === 0) this.#segmentsOf.delete(requestId);
+  }
+
   #indexEntry(
     key: number,
     before: PendingMessagingRequest | undefined,
@@ -343,6 +370,10 @@ function segmentsFailed({ kind, error }: RequestFailure): RequestFailure {
 
 function openBytes(request: RequestRow | undefined): number {
   return request?.outcome === "pending" ? request.bytes : 0;
+}
+
+function isDecided(request: RequestRow | undefined): boolean {
+  return request !== undefined && request.outcome !== "pending";
 }
 
 function messagingIdsOf(entries: readonly PendingMessagingRequest[]): readonly MessagingRequestId[] {

@@ -88,7 +88,7 @@ describe("errors by code", () => {
 });
 
 describe("limits", () => {
-  const { origin, provider, segmentation, eventLog, messaging, sds } = LIMITS;
+  const { origin, provider, segmentation, eventLog, finalRequests, messaging, sds } = LIMITS;
 
   test("are the numbers of the code", () => {
     const rows = tableOf(`${FOLDER}/limits.md`, "what | limit | beyond it");
@@ -102,6 +102,7 @@ describe("limits", () => {
       ["open channels of a site", words(origin.channels)],
       ["messages of a site that are being sent", words(origin.pendingRequests)],
       ["bytes of a site that are being sent", words(origin.pendingBytes)],
+      ["messages of a channel that `request()` and `idempotencyKey` know after their end", words(finalRequests.most)],
       ["calls of a page under way", words(provider.callsPerPage)],
       ["calls that wait for one prompt", words(provider.callsPerPrompt)],
       ["content topics in `connect`", words(provider.contentTopics)],

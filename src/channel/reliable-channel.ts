@@ -389,7 +389,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   async onMessagePropagated(messagingReqId: MessagingRequestId, messageHash: MessageHash): Promise<boolean> {
     const messageId = this.#messageIdOf(messagingReqId);
     if (messageId === undefined) return false;
-    const hash = this.#isEphemeralCopy(messagingReqId) ? undefined : messageHash;
+    const hash = this.#lastingHash(messagingReqId, messageHash);
     await this.#transact((now) => this.#sds.onPropagated(messageId, hash, now));
     return true;
   }
@@ -399,7 +399,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     const messageId = this.#messageIdOf(messagingReqId);
     if (messageId === undefined) return false;
     await this.#transact(() => {
-      if (!this.#isEphemeralCopy(messagingReqId)) this.#sds.onStored(messageId, messageHash);
+      this.#sds.onStored(messageId, this.#lastingHash(messagingReqId, messageHash));
       this.#tables.upkeep.delete(messagingReqId);
       this.#advance(messageId, () => this.#sendState.onMessageSent(messagingReqId));
     });
@@ -420,9 +420,9 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     return this.#sendState.messageIdOf(messagingReqId) ?? this.#tables.upkeep.get(messagingReqId)?.messageId;
   }
 
-  /** A repair, or a retransmission of what a store has: the hint for its message stays the hash that the store knows. */
-  #isEphemeralCopy(messagingReqId: MessagingRequestId): boolean {
-    return this.#tables.upkeep.get(messagingReqId)?.ephemeral === true;
+  /** None for an ephemeral copy: the hint for its message stays the hash that the store knows. */
+  #lastingHash(messagingReqId: MessagingRequestId, messageHash: MessageHash): MessageHash | undefined {
+    return this.#tables.upkeep.get(messagingReqId)?.ephemeral ? undefined : messageHash;
   }
 
   /**

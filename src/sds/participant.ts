@@ -181,11 +181,11 @@ export class Participant {
     if (messageHash !== undefined) log.noteHash(messageId, messageHash, false);
   }
 
-  /** A store node has it. */
-  onStored(messageId: string, messageHash: string): void {
+  /** The network has it: a store node, or whoever an ephemeral copy was for, which has no `messageHash` to be found by. */
+  onStored(messageId: string, messageHash: string | undefined): void {
     const { clock, log, outgoing } = this.#state;
     outgoing.stored(messageId, clock.ms);
-    log.noteHash(messageId, messageHash, true);
+    if (messageHash !== undefined) log.noteHash(messageId, messageHash, true);
   }
 
   /** Stops the retransmission of a message of ours; a late acknowledgement still counts. */

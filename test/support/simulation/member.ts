@@ -138,7 +138,7 @@ export class Member {
   onSent(request: MessagingRequestId, hash: string): void {
     const messageId = this.#messageIdOf(request);
     if (messageId === undefined) return;
-    if (!this.#tables.upkeep.get(request)?.ephemeral) this.#sds.onStored(messageId, hash);
+    this.#sds.onStored(messageId, this.#tables.upkeep.get(request)?.ephemeral ? undefined : hash);
     this.#tables.upkeep.delete(request);
     this.#conclude(this.#sendState.onMessageSent(request));
     this.#commit();

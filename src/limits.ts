@@ -303,7 +303,12 @@ export const LIMITS = {
     lookBackMs: 60 * DAY,
   },
   /** Messages that wait for the cipher of their channel, and their bytes: beyond either, catching up on the topic pauses. */
-  parked: { messages: 10_000, bytes: 32 * MIB },
+  parked: {
+    messages: 10_000,
+    bytes: 32 * MIB,
+    /** Milliseconds that the oldest waits before timers stand still: what they would report may be among the parked. */
+    behindMs: 1 * SECOND,
+  },
   /** Hashes of messages that meant nothing, remembered per channel so that each is counted once. */
   diagnosticHashes: 1_024,
   /** Popup and prompt. */

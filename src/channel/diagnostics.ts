@@ -5,6 +5,9 @@ import type { ChannelDiagnostics } from "./types.ts";
 /** Why a message on the channel's topic meant nothing to any open channel on that topic. */
 export type Unread = keyof ChannelDiagnostics;
 
+/** What became of one that arrived: `undefined` where it was read. Those that are parked or skipped have their turn later. */
+export type Arrival = Unread | "parked" | "skipped" | undefined;
+
 /**
  * Counts what arrives on the topic and cannot be read, so that a person can see why nothing arrives. In memory, each
  * message hash once; when the hashes remembered are too many, the oldest are forgotten.
@@ -18,9 +21,24 @@ export class Diagnostics {
     otherChannel: 0,
   };
   readonly #hashes = new Map<MessageHash, Unread | "read">();
+  /** Not counted yet: another channel of the topic has not come to them. */
+  readonly #undecided = new Map<MessageHash, Unread>();
 
   get counts(): ChannelDiagnostics {
     return { ...this.#counts };
+  }
+
+  /** It means nothing to this channel, and another one of the topic has not come to it yet. */
+  suspect(unread: Unread, messageHash: MessageHash): void {
+    if (this.#hashes.has(messageHash)) return;
+    this.#undecided.set(messageHash, unread);
+    forgetOldest(this.#undecided);
+  }
+
+  /** Another channel of the topic came to it, and it means nothing there either. Whether it is counted here now. */
+  unreadElsewhere(messageHash: MessageHash): boolean {
+    const unread = this.#undecided.get(messageHash);
+    return unread !== undefined && this.count(unread, messageHash);
   }
 
   /** Whether it was not counted before. */
@@ -44,10 +62,15 @@ export class Diagnostics {
   }
 
   #remember(messageHash: MessageHash, what: Unread | "read"): void {
+    this.#undecided.delete(messageHash);
     this.#hashes.set(messageHash, what);
-    for (const oldest of this.#hashes.keys()) {
-      if (this.#hashes.size <= LIMITS.diagnosticHashes) break;
-      this.#hashes.delete(oldest);
-    }
+    forgetOldest(this.#hashes);
+  }
+}
+
+function forgetOldest(hashes: Map<MessageHash, unknown>): void {
+  for (const oldest of hashes.keys()) {
+    if (hashes.size <= LIMITS.diagnosticHashes) break;
+    hashes.delete(oldest);
   }
 }

@@ -90,7 +90,7 @@ class LockedChannel implements ChannelApi {
   /** Inside a transaction. */
   receive(message: ReceivedMessage, now: number): void {
     if (!equalBytes(message.meta, wireOf(this.#row.profile).marker)) return;
-    if (this.#parked.park(message) === "full") this.#table.put(ONLY_ROW, skipping(this.#row, message, now));
+    if (this.#parked.park(message, now) === "full") this.#table.put(ONLY_ROW, skipping(this.#row, message, now));
   }
 
   async send(): Promise<Result<never, ChannelError>> {

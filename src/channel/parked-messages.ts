@@ -17,6 +17,8 @@ export class ParkedMessages {
   readonly #tables: ParkedTables;
   readonly #storage: Pick<Storage, "get">;
   readonly #keys = new Map<MessageHash, number>();
+  /** When each came, milliseconds since the Unix epoch, of those that came since the start. */
+  readonly #parkedAt = new Map<MessageHash, number>();
   #bytes = 0;
   #nextKey = 1;
 
@@ -26,6 +28,7 @@ export class ParkedMessages {
     tables.parkedSizes.observe((key, before, after) => {
       if (before) {
         this.#keys.delete(before.messageHash);
+        this.#parkedAt.delete(before.messageHash);
         this.#bytes -= before.bytes;
       }
       if (after) {
@@ -44,12 +47,18 @@ export class ParkedMessages {
     return this.#tables.parkedSizes.values().next().value?.messageHash;
   }
 
+  /** Whether the oldest waits for longer than a cipher at work lets it. What came before the start did. */
+  isBehind(now: number): boolean {
+    const { oldest } = this;
+    return oldest !== undefined && now - (this.#parkedAt.get(oldest) ?? 0) > LIMITS.parked.behindMs;
+  }
+
   has(messageHash: MessageHash): boolean {
     return this.#keys.has(messageHash);
   }
 
   /** Inside a transaction. */
-  park(message: ReceivedMessage): Parking {
+  park(message: ReceivedMessage, now: number): Parking {
     const { messageHash } = message;
     if (this.has(messageHash)) return "parked";
     const bytes = message.payload.length;
@@ -57,6 +66,7 @@ export class ParkedMessages {
     if (this.size >= LIMITS.parked.messages || this.#bytes + bytes > LIMITS.parked.bytes) return "full";
     const key = this.#nextKey;
     this.#tables.parkedSizes.put(key, { messageHash, bytes });
+    this.#parkedAt.set(messageHash, now);
     // Buffers of their own, or storing the row would store everything that they are views of.
     this.#tables.parked.put(key, { ...message, payload: ownBytes(message.payload), meta: ownBytes(message.meta) });
     return "parked";

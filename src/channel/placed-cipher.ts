@@ -35,6 +35,11 @@ export class PlacedCipher {
     return this.#parts.cipher.unavailable?.() !== undefined;
   }
 
+  /** Nothing that others wait for may wait for it. */
+  get isSlow(): boolean {
+    return this.#parts.cipher.slow === true;
+  }
+
   /** What stands in the outbox waits for it. With placement `content`, that was encrypted when it was accepted. */
   get holdsOutgoing(): boolean {
     return this.#parts.placement === "envelope" && this.isAway;

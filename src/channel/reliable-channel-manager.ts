@@ -21,7 +21,7 @@ import {
 import { Participant, type SdsConfig } from "../sds/participant.ts";
 import { openSdsTables, SDS_TABLES } from "../sds/tables.ts";
 import { openReassemblerTables, REASSEMBLER_TABLES, Reassembler } from "../segmentation/reassembler.ts";
-import type { Unread } from "./diagnostics.ts";
+import type { Arrival, Unread } from "./diagnostics.ts";
 import { mismatch, parameterProblem } from "./parameters.ts";
 import type { MessageHash, MessagingClient, MessagingEvent, Storage } from "./ports.ts";
 import { wireOf } from "./profiles.ts";
@@ -419,15 +419,11 @@ export class ReliableChannelManager implements ChannelManagerApi {
   async #onMessagingEvent(event: MessagingEvent): Promise<boolean> {
     switch (event.type) {
       case "received": {
-        const { contentTopic } = event.message;
-        const addressed = this.#onTopic(contentTopic);
-        const unread = await Promise.all(addressed.map((channel) => channel.onMessageReceived(event.message)));
-        // What one channel of a topic reads is nothing strange to the others.
-        if (unread.includes(undefined)) return true;
-        addressed.forEach((channel, index) => {
-          const reason = unread[index];
-          if (reason !== undefined) channel.onUnread(reason, event.message.messageHash);
-        });
+        const addressed = this.#onTopic(event.message.contentTopic);
+        const came = await Promise.all(
+          addressed.map(async (channel) => ({ channel, arrival: await channel.onMessageReceived(event.message) })),
+        );
+        this.#onTakenIn(event.message.messageHash, came);
         return true;
       }
       case "propagated":
@@ -456,14 +452,32 @@ export class ReliableChannelManager implements ChannelManagerApi {
     return this.channels().filter((channel) => channel.getContentTopic() === contentTopic);
   }
 
+  /** What one channel of a topic reads is nothing strange to the others, and one that parked a message may read it. */
+  #onTakenIn(
+    messageHash: MessageHash,
+    came: readonly { readonly channel: ReliableChannel; readonly arrival: Arrival }[],
+  ): void {
+    const isRead = came.some(({ arrival }) => arrival === undefined);
+    const mayBeRead = came.some(({ channel, arrival }) => arrival === "skipped" || channel.isParked(messageHash));
+    for (const { channel, arrival } of came) {
+      if (arrival === undefined || arrival === "skipped") continue;
+      if (arrival === "parked") {
+        if (isRead) channel.onReadElsewhere(messageHash);
+        continue;
+      }
+      if (isRead) continue;
+      if (mayBeRead) channel.onSuspected(arrival, messageHash);
+      else channel.onUnread(arrival, messageHash);
+    }
+  }
+
   /** Channels of one topic come to a message at different times: what one reads is nothing strange to the others. */
   #onUnparked(channel: ReliableChannel, messageHash: MessageHash, unread: Unread | undefined): void {
-    if (unread !== undefined) {
-      channel.onUnread(unread, messageHash);
-      return;
-    }
+    if (unread !== undefined) channel.onUnread(unread, messageHash);
     for (const other of this.#onTopic(channel.getContentTopic())) {
-      if (other !== channel) other.onReadElsewhere(messageHash);
+      if (other === channel) continue;
+      if (unread === undefined) other.onReadElsewhere(messageHash);
+      else other.onUnreadElsewhere(messageHash);
     }
   }
 

@@ -21,7 +21,7 @@ import type { SdsOutcome } from "../sds/outcome.ts";
 import type { Participant } from "../sds/participant.ts";
 import type { SdsTables } from "../sds/tables.ts";
 import type { Reassembler, Release } from "../segmentation/reassembler.ts";
-import { Diagnostics, type Unread } from "./diagnostics.ts";
+import { type Arrival, Diagnostics, type Unread } from "./diagnostics.ts";
 import { Drain } from "./drain.ts";
 import { type EventBody, EventLog } from "./event-log.ts";
 import { Intake } from "./intake.ts";
@@ -105,6 +105,8 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   #subscribed = false;
   #stopped = false;
   #toldStatus = "";
+  /** Whether timers stood still when time was told last. */
+  #stoodStill = true;
 
   constructor(parts: ChannelParts) {
     this.key = parts.key;
@@ -155,7 +157,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
       messaging: parts.shell.parts.messaging,
       clock: parts.shell.parts.clock,
       // What is parked may be exactly that.
-      missing: () => (this.isOpen && !this.#standsStill ? parts.sds.missing() : []),
+      missing: () => (this.isOpen && !this.#standsStill && this.#parked.size === 0 ? parts.sds.missing() : []),
     });
   }
 
@@ -427,40 +429,47 @@ export class ReliableChannel implements ChannelApi, ShellMember {
 
   /**
    * The incoming pipeline: Decrypt → SDS → Reassemble → Emit. Resolves once what the message caused is durable, with why it
-   * meant nothing to this channel, if it did.
+   * meant nothing to this channel, if it did, or that its turn comes.
    *
-   * Messages are taken in in the order of their arrival, however long each takes to decrypt.
+   * Messages are taken in in the order of their arrival, however long each takes to decrypt. No other channel waits for one
+   * whose cipher is slow: that one parks everything.
    */
-  async onMessageReceived(message: ReceivedMessage): Promise<Unread | undefined> {
+  async onMessageReceived(message: ReceivedMessage): Promise<Arrival> {
     if (!this.isOpen) return undefined;
     if (!equalBytes(message.meta, this.#profile.marker)) return "otherMarker";
     return this.#incomingInTurn.take(
-      async () => ok(this.#parked.size > 0 ? undefined : await this.#cipher.decrypt(message)),
+      async () => ok(this.#parks ? undefined : await this.#cipher.decrypt(message)),
       async (decrypted) => {
         // It may have been closed, or deleted, meanwhile.
         if (!this.isOpen) return undefined;
         if (this.#intake.paused !== undefined) return this.#skip(message);
         // Nothing overtakes what is parked.
-        const ready = decrypted.ok && this.#parked.size === 0 ? decrypted.value : undefined;
+        const ready = decrypted.ok && !this.#parks ? decrypted.value : undefined;
         return ready === undefined ? this.#park(message) : this.#onDecrypted(message, ready);
       },
     );
   }
 
-  /** It comes again once intake goes on. */
-  async #skip(message: ReceivedMessage): Promise<undefined> {
-    await this.#transact((now) => this.#intake.skip(message, now));
+  get #parks(): boolean {
+    return this.#cipher.isSlow || this.#parked.size > 0;
   }
 
-  async #park(message: ReceivedMessage): Promise<Unread | undefined> {
+  /** It comes again once intake goes on. */
+  async #skip(message: ReceivedMessage): Promise<Arrival> {
+    await this.#transact((now) => this.#intake.skip(message, now));
+    return "skipped";
+  }
+
+  async #park(message: ReceivedMessage): Promise<Arrival> {
     const parking = await this.#transact((now) => {
-      const parking = this.#parked.park(message);
+      const parking = this.#parked.park(message, now);
       if (parking === "full") this.#intake.skip(message, now);
       return parking;
     });
     // The cipher may have come back just now.
     this.resume();
-    return parking === "refused" ? "unreadable" : undefined;
+    if (parking === "full") return "skipped";
+    return parking === "refused" ? "unreadable" : parking;
   }
 
   /**
@@ -484,8 +493,10 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     if (!this.isOpen) return;
     if (unread !== undefined) await this.#transact(() => this.#parked.remove(messageHash));
     this.#parts.onUnparked(messageHash, unread);
+    // Behind a cipher that keeps up, timers run all the time.
+    if (this.#stoodStill && !this.#standsStill) await this.#transact((now) => this.onTick(now));
     if (this.#parked.size > 0) return;
-    this.#onCipherChanged();
+    this.#search.look();
     await this.resumeIntake();
   }
 
@@ -567,6 +578,22 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     this.#shell.tellNow(this.key, { type: "diagnostics", diagnostics: this.diagnostics() });
   }
 
+  /** Whether the message waits for its turn. */
+  isParked(messageHash: MessageHash): boolean {
+    return this.#parked.has(messageHash);
+  }
+
+  /** It means nothing to this channel, and another one of the topic has not come to it yet. */
+  onSuspected(reason: Unread, messageHash: MessageHash): void {
+    this.#diagnostics.suspect(reason, messageHash);
+  }
+
+  /** To another channel on its topic, which had to come to it yet, it means nothing. */
+  onUnreadElsewhere(messageHash: MessageHash): void {
+    if (!this.#diagnostics.unreadElsewhere(messageHash)) return;
+    this.#shell.tellNow(this.key, { type: "diagnostics", diagnostics: this.diagnostics() });
+  }
+
   /** Another channel on its topic reads it. */
   onReadElsewhere(messageHash: MessageHash): void {
     if (!this.#diagnostics.readElsewhere(messageHash)) return;
@@ -590,16 +617,18 @@ export class ReliableChannel implements ChannelApi, ShellMember {
 
   /** Nothing can be taken in, or what came before it could is not through yet: as while offline, no timer runs. */
   get #standsStill(): boolean {
-    return this.#cipher.isAway || this.#parked.size > 0 || this.#intake.paused !== undefined;
+    if (this.#cipher.isAway || this.#intake.paused !== undefined) return true;
+    return this.#parked.isBehind(this.#shell.parts.clock.now());
   }
 
   onTick(now: number): void {
     if (!this.isOpen) return;
     const { messaging, chance } = this.#shell.parts;
     const { lightpush, filter } = messaging.peers();
-    const online = lightpush > 0 && filter > 0 && !this.#standsStill;
+    this.#stoodStill = this.#standsStill;
+    const online = lightpush > 0 && filter > 0 && !this.#stoodStill;
     this.#apply(this.#sds.tick({ now, random: chance.random(), online }), now);
-    if (this.#standsStill) this.#reassembler.resume(now);
+    if (this.#stoodStill) this.#reassembler.resume(now);
     this.#logLost(this.#reassembler.expire(now));
   }
 

@@ -18,7 +18,15 @@ export interface CipherContext {
   readonly contentTopic: string;
 }
 
-export interface Cipher {
+export interface CipherTraits {
+  /**
+   * Each message may take it as long as somebody else likes. What others wait for must not wait for such a cipher, so what
+   * it is to decrypt is parked first.
+   */
+  readonly slow?: boolean;
+}
+
+export interface Cipher extends CipherTraits {
   /** The ciphertext, or why there is none. Plain text never leaves in its place. */
   encrypt(plaintext: Bytes, context: CipherContext): Promise<Result<Bytes>>;
   /** The plaintext, or why these bytes are not for us. */

@@ -25,6 +25,7 @@ export interface ChannelPages {
 }
 
 export class PageCipher implements Cipher {
+  readonly slow = true;
   readonly #pages: ChannelPages;
 
   constructor(pages: ChannelPages) {

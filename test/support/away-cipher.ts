@@ -7,6 +7,8 @@ const SIGN = Uint8Array.of(0xc1, 0xb4);
 /** A cipher that a test sends away and calls back. It opens what any of its kind made, and nothing else. */
 export class AwayCipher implements Cipher {
   away = false;
+  /** Whether what it is to decrypt is parked first. */
+  slow = false;
   /** How often it was asked to decrypt. */
   decryptions = 0;
   /** Stands before each decryption. */

@@ -16,7 +16,7 @@ import type { Bytes } from "../../src/common/bytes.ts";
 import type { Clock } from "../../src/common/clock.ts";
 import { Journal } from "../../src/common/table.ts";
 import { Transactor } from "../../src/common/transactor.ts";
-import type { Cipher } from "../../src/encryption/cipher.ts";
+import type { Cipher, CipherTraits } from "../../src/encryption/cipher.ts";
 import { none } from "../../src/encryption/none.ts";
 import type { RateLimitConfig } from "../../src/rate-limit/rate-limit-manager.ts";
 import type { CrashPoints } from "./crash-points.ts";
@@ -47,7 +47,7 @@ export const PORT_METHODS = {
   } satisfies Kinds<MessagingClient>,
   clock: { now: "sync", after: "sync" } satisfies Kinds<Clock>,
   chance: { newId: "sync", random: "sync" } satisfies Kinds<Chance>,
-  cipher: { encrypt: "async", decrypt: "async", unavailable: "sync" } satisfies Kinds<Cipher>,
+  cipher: { encrypt: "async", decrypt: "async", unavailable: "sync" } satisfies Kinds<Omit<Cipher, keyof CipherTraits>>,
 } as const;
 
 /** What a manager is made of, and how each part is under a life's control. */

@@ -319,6 +319,24 @@ async function cipherComesAndGoes(points: CrashPoints): Promise<void> {
   await assertEnd(bob, alice, sent);
 }
 
+/** What a slow cipher is to decrypt is parked first, and leaves one by one. */
+async function slowCipher(points: CrashPoints): Promise<void> {
+  const world = worldOf(points);
+  const alice = await immortal("alice", world, new AwayCipher());
+  const cipher = Object.assign(new AwayCipher(), { slow: true });
+  const bob = new MortalPeer("bob", world, { encryption: "page", cipher });
+  await bob.open();
+  await bob.settle();
+  const payload = utf8("for bob");
+  const sent = [{ requestId: await alice.send(payload), payload }];
+  await bob.send(utf8("from bob"), "once");
+  await bob.pass(5 * SECOND);
+
+  expect(typesOf(await bob.log()).sort()).toEqual(["delivered", "received", "sent"]);
+  expect(["parked", "parkedSizes"].map((table) => bob.storage.count(table))).toEqual([0, 0]);
+  await assertEnd(bob, alice, sent);
+}
+
 export const SCENARIOS: readonly CrashScenario[] = [
   { name: "a three-segment send, the sender killed", run: threeSegmentSend },
   { name: "a three-segment send across two epochs, the sender killed", run: sendAcrossEpochs },
@@ -329,6 +347,7 @@ export const SCENARIOS: readonly CrashScenario[] = [
   { name: "a close and a new opening, the receiver killed", run: receiverCloses },
   { name: "a receive while the vault is locked, the receiver killed", run: receiveWhileLocked },
   { name: "a cipher that goes and comes back, its side killed", run: cipherComesAndGoes },
+  { name: "a slow cipher, its side killed", run: slowCipher },
   { name: "a conversation in both directions, one side killed", run: conversation },
   { name: "a log that is full and is handled, the receiver killed", run: fullLog },
   { name: "a prepared channel that its page takes up, the taker killed", run: takingUp },

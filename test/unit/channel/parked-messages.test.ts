@@ -163,7 +163,7 @@ describe.each(["envelope", "content"] as const)("while the cipher is away, place
     await clock.settle();
     bob.cipher.away = true;
     open();
-    expect(await Promise.all([first, second])).toEqual([undefined, undefined]);
+    expect(await Promise.all([first, second])).toEqual(["parked", "parked"]);
     expect(bob.peer.storage.count("parked")).toBe(2);
     await comeBack(bob);
     expect(await bob.peer.received()).toEqual(["one", "two"]);
@@ -542,5 +542,138 @@ describe("channels of one topic", () => {
     const others = (await bob.manager.channel(OTHER)?.history(0, 10)) ?? [];
     expect(others.map(({ type }) => type)).toEqual(Array(3).fill("reliable:message:received"));
     expect(await bob.received()).toEqual(["marker", "one", "two"]);
+  });
+});
+
+describe("a slow cipher", () => {
+  const OTHER = { origin: "https://other.example", channelId: "room" };
+
+  interface Two {
+    readonly alice: Peer;
+    readonly bob: Peer;
+    readonly slow: AwayCipher;
+  }
+
+  /** Alice sends in the clear. Bob has the same channel, and one of another site on its topic, whose cipher is slow. */
+  async function two(): Promise<Two> {
+    const alice = await Peer.start("alice", network);
+    await alice.open();
+    const slow = new AwayCipher();
+    slow.slow = true;
+    const bob = await Peer.start("bob", network, { cipherFor: (mode) => (mode === "none" ? none : slow) });
+    await bob.open();
+    const params = { ...OTHER, contentTopic: TOPIC, senderId: "bob", encryption: "page" } as const;
+    expect((await bob.manager.createReliableChannel(params)).ok).toBe(true);
+    await network.settle();
+    return { alice, bob, slow };
+  }
+
+  async function slowMember(name: string): Promise<Member> {
+    const one = await member(name);
+    one.cipher.slow = true;
+    return one;
+  }
+
+  /** The functions of a page that each take so long. */
+  const taking = (ms: number) => () => new Promise<void>((resolve) => void clock.after(ms, resolve));
+
+  test("that never answers holds up no other channel of its topic", async () => {
+    const { alice, bob, slow } = await two();
+    slow.beforeDecrypt = () => new Promise(() => {});
+    for (let index = 0; index < 5; index++) await alice.send(`${index}`);
+    await network.settle();
+    expect(await bob.received()).toEqual(["0", "1", "2", "3", "4"]);
+    expect(slow.decryptions).toBe(1);
+  });
+
+  test("may leave behind no more than may be parked, which holds up no other channel either", async () => {
+    const { alice, bob, slow } = await two();
+    await alice.send("marker");
+    await network.settle();
+    slow.beforeDecrypt = () => new Promise(() => {});
+    for (let index = 0; index <= LIMITS.parked.messages; index++) {
+      await bob.manager.channel(OTHER)?.onMessageReceived(garbage(index, 0));
+    }
+    await alice.send("after");
+    await network.settle();
+    expect(bob.storage.count("parked")).toBe(LIMITS.parked.messages);
+    expect(await bob.received()).toEqual(["marker", "after"]);
+  });
+
+  test("takes in in the order of arrival, over a restart in the middle too, each message once", async () => {
+    const [alice, bob] = [await slowMember("alice"), await slowMember("bob")];
+    bob.cipher.beforeDecrypt = () => new Promise(() => {});
+    await say(alice, "one", "two", "three");
+    expect(await bob.peer.received()).toEqual([]);
+    bob.cipher.beforeDecrypt = async () => {};
+    await bob.peer.restart();
+    await say(alice, "four");
+    expect(await bob.peer.received()).toEqual(["one", "two", "three", "four"]);
+    expect(bob.peer.storage.count("parked") + bob.peer.storage.count("parkedSizes")).toBe(0);
+  });
+
+  test("that keeps up has its timers run: what nobody acknowledges is sent again, and then given up", async () => {
+    const [alice, bob] = [await slowMember("alice"), await slowMember("bob")];
+    await say(alice, "marker");
+    bob.cipher.beforeDecrypt = taking(0.5 * SECOND);
+    await alice.peer.kill();
+    const id = await bob.peer.send("into the void");
+    for (let index = 0; index < 250; index++) {
+      await network.inject(garbage(index));
+      await pass(SECOND);
+    }
+    expect(await bob.peer.outcomes(id)).toEqual(["sent", "delivery-error"]);
+  });
+
+  test("that has fallen behind gives up nothing that is among the parked", async () => {
+    const [alice, bob] = [await slowMember("alice"), await slowMember("bob")];
+    await say(alice, "marker");
+    // The acknowledgement waits behind much that the page is slow with.
+    bob.cipher.beforeDecrypt = taking(10 * SECOND);
+    for (let index = 0; index < 100; index++) await network.inject(garbage(index));
+    const id = await bob.peer.send("acknowledged long ago");
+    await pass(100 * 10 * SECOND);
+    bob.cipher.beforeDecrypt = async () => {};
+    await pass(5 * MINUTE);
+    expect(bob.peer.storage.count("parked")).toBe(0);
+    expect(await bob.peer.outcomes(id)).toEqual(["sent", "delivered"]);
+  });
+
+  test("what only it can read is not counted by another channel, and what nobody can read is counted by both", async () => {
+    const { alice, bob, slow } = await two();
+    await alice.send("marker");
+    await network.settle();
+    const [mine, theirs] = [bob.channel(), bob.manager.channel(OTHER)];
+    let open = () => {};
+    slow.beforeDecrypt = () => new Promise((resolve) => (open = resolve));
+    // The marker is read here, and means nothing there.
+    expect(theirs?.diagnostics().undecryptable).toBe(0);
+    await network.inject(garbage(1));
+    expect(mine.diagnostics().unreadable).toBe(0);
+    open();
+    await network.settle();
+    expect(mine.diagnostics().unreadable).toBe(1);
+    expect(theirs?.diagnostics().undecryptable).toBe(1);
+    const sealed = await slow.encrypt(network.stored[0]?.payload.slice() ?? new Uint8Array());
+    if (!sealed.ok) throw new Error(sealed.error);
+    await network.inject({ ...garbage(2), payload: sealed.value });
+    open();
+    await network.settle();
+    expect(mine.diagnostics()).toMatchObject({ unreadable: 1, otherLayout: 0 });
+    expect(await theirs?.history(0, 10)).toHaveLength(1);
+  });
+
+  test("has nothing searched in the stores that may be among the parked", async () => {
+    const [alice, bob] = [await slowMember("alice"), await slowMember("bob")];
+    await bob.peer.kill();
+    await say(alice, "one", "two");
+    network.stored.reverse();
+    bob.cipher.beforeDecrypt = taking(0.5 * SECOND);
+    await bob.peer.restart();
+    const settled = network.settle();
+    await pass(5 * SECOND);
+    await settled;
+    expect(await bob.peer.received()).toEqual(["one", "two"]);
+    expect(bob.peer.messaging.retrievals).toEqual([]);
   });
 });

@@ -224,7 +224,9 @@ export const LIMITS = {
   },
   /** What one origin may hold. */
   origin: {
+    /** Open channels; and open and closed ones together, as a closed one keeps what it has, and is read at every start. */
     channels: 64,
+    storedChannels: 256,
     pendingRequests: 256,
     pendingBytes: 64 * MIB,
     /** Refusals of the connect prompt within a time, after which prompts are blocked for a time. */

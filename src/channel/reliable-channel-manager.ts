@@ -179,7 +179,7 @@ export class ReliableChannelManager implements ChannelManagerApi {
     const refused =
       parameterProblem(params) ??
       (known ? mismatch(known.row, params) : this.#withoutCipher(params)) ??
-      this.#fullFor(origin);
+      this.#fullFor(origin, known !== undefined);
     if (refused) return err(refused);
     if (known) {
       if (!params.prepared) known.takeUp(params.senderId);
@@ -505,10 +505,16 @@ export class ReliableChannelManager implements ChannelManagerApi {
     return { kind: "key-required", message: "an encrypted channel needs a key" };
   }
 
-  #fullFor(origin: string): ChannelError | undefined {
-    const limit = LIMITS.origin.channels;
-    if (this.channels(origin).length < limit) return undefined;
-    return { kind: "limit", message: `an origin may have ${limit} open channels: close one first`, limit };
+  /** Whether one channel more may be open, and be there at all unless it is already. */
+  #fullFor(origin: string, isThere: boolean): ChannelError | undefined {
+    const { channels: open, storedChannels: stored } = LIMITS.origin;
+    if (this.channels(origin).length >= open) {
+      return { kind: "limit", message: `an origin may have ${open} open channels: close one first`, limit: open };
+    }
+    const isFull = () => [...this.#channels.values()].filter((channel) => channel.origin === origin).length >= stored;
+    if (isThere || !isFull()) return undefined;
+    const message = `an origin may have ${stored} channels, closed ones included: open one of them, or let the person delete some in the popup`;
+    return { kind: "limit", message, limit: stored };
   }
 
   /** Of closed channels too: what they had accepted is still sent. */

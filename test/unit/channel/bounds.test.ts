@@ -5,7 +5,7 @@ import { utf8 } from "../../../src/common/bytes.ts";
 import { err } from "../../../src/common/result.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
-import { ORIGIN, Peer } from "../../support/peer.ts";
+import { ORIGIN, Peer, TOPIC } from "../../support/peer.ts";
 
 // Bounds that tests reach with few messages.
 vi.mock("../../../src/limits.ts", async (original) => {
@@ -15,6 +15,7 @@ vi.mock("../../../src/limits.ts", async (original) => {
       ...LIMITS,
       eventLog: { ...LIMITS.eventLog, events: 6 },
       finalRequests: { most: 8, trim: 2 },
+      origin: { ...LIMITS.origin, channels: 2, storedChannels: 4 },
     },
   };
 });
@@ -83,5 +84,44 @@ describe("a page whose messages all fail", () => {
     const { most, trim } = LIMITS.finalRequests;
     expect(await peer.storage.scan("requests", [])).toHaveLength(peer.channel().requests().length);
     expect(peer.channel().requests().length).toBeGreaterThanOrEqual(most - trim);
+  });
+});
+
+describe("a page that creates and closes channels", () => {
+  const { channels, storedChannels } = LIMITS.origin;
+
+  const create = (peer: Peer, channelId: string, origin = ORIGIN) =>
+    peer.manager.createReliableChannel({ origin, channelId, contentTopic: TOPIC, encryption: "none" });
+
+  /** Of whom one origin has as many channels as it may, all closed. */
+  async function full(): Promise<Peer> {
+    const peer = await Peer.start("full", network);
+    for (let i = 0; i < storedChannels; i++) {
+      await peer.open(`c${i}`);
+      await peer.manager.closeChannel({ origin: ORIGIN, channelId: `c${i}` }, "page");
+    }
+    return peer;
+  }
+
+  test("has closed ones counted too, is told what to do, and takes nothing from others", async () => {
+    const peer = await full();
+    for (const restarted of [false, true]) {
+      if (restarted) await peer.restart();
+      const refused = await create(peer, "one too many");
+      expect(refused).toMatchObject({ ok: false, error: { kind: "limit", limit: storedChannels } });
+      expect(refused.ok ? "" : refused.error.message).toContain("delete some in the popup");
+    }
+    expect(peer.manager.summaries()).toHaveLength(storedChannels);
+    expect(await create(peer, "c", "https://other.example")).toMatchObject({ ok: true });
+  });
+
+  test("can open those that are there, as many at once as may be open, and another one once one was deleted", async () => {
+    const peer = await full();
+    for (let i = 0; i < channels; i++) {
+      expect(await create(peer, `c${i}`)).toMatchObject({ ok: true });
+    }
+    expect(await create(peer, `c${channels}`)).toMatchObject({ ok: false, error: { kind: "limit", limit: channels } });
+    await peer.manager.deleteChannel({ origin: ORIGIN, channelId: "c0" });
+    expect(await create(peer, "another")).toMatchObject({ ok: true });
   });
 });

@@ -100,6 +100,7 @@ describe("limits", () => {
         words(Math.min(provider.textBytes, sds.identifierBytes)),
       ],
       ["open channels of a site", words(origin.channels)],
+      ["channels of a site, closed ones included", words(origin.storedChannels)],
       ["messages of a site that are being sent", words(origin.pendingRequests)],
       ["bytes of a site that are being sent", words(origin.pendingBytes)],
       ["messages of a channel that `request()` and `idempotencyKey` know after their end", words(finalRequests.most)],

@@ -2,12 +2,11 @@ import { OrderedIndex } from "./ordered-index.ts";
 import { SenderTimes } from "./sender-times.ts";
 import type { IncomingRow, MissingRow, SdsTables } from "./tables.ts";
 
-/** A parked message that names another one. */
+/** A parked message that names missing ones. */
 export interface Namer {
   readonly messageId: string;
   readonly row: IncomingRow;
-  /** Of the other one in its causal history, from 0. */
-  readonly place: number;
+  readonly names: Set<string>;
 }
 
 /** Parked messages that come not where their Lamport times put them, but after others: all of them, and after which. */
@@ -114,11 +113,9 @@ export class IncomingBuffer {
    * parked after this does not count, or strangers could keep others waiting for as long as they like.
    */
   giveUp(dependencies: ReadonlySet<string>, sequence: number): void {
-    const dependants = new Set([...dependencies].flatMap((dependency) => this.dependantsOf(dependency)));
+    const namers = this.namersOf(dependencies);
     for (const dependency of dependencies) this.#missing.delete(dependency);
-    for (const messageId of dependants) {
-      const row = this.#incoming.get(messageId);
-      if (!row) continue;
+    for (const { messageId, row } of namers) {
       const waitsFor = row.waitsFor.filter((id) => !dependencies.has(id));
       this.#incoming.put(messageId, { ...row, waitsFor, ...(waitsFor.length === 0 ? { behind: sequence } : {}) });
     }
@@ -147,13 +144,18 @@ export class IncomingBuffer {
     return [...(this.#dependants.get(messageId) ?? [])];
   }
 
-  /** The parked messages that name a missing one, and at which place of their causal histories. */
-  namersOf(messageId: string): readonly Namer[] {
-    return this.dependantsOf(messageId).flatMap((id) => {
-      const row = this.#incoming.get(id);
-      const place = row?.history.indexOf(messageId) ?? -1;
-      return row === undefined || place < 0 ? [] : [{ messageId: id, row, place }];
-    });
+  /** The parked messages that name some of these missing ones, each once. */
+  namersOf(dependencies: Iterable<string>): readonly Namer[] {
+    const namers = new Map<string, Namer>();
+    for (const dependency of dependencies) {
+      for (const messageId of this.#dependants.get(dependency) ?? []) {
+        const known = namers.get(messageId);
+        known?.names.add(dependency);
+        const row = known ? undefined : this.#incoming.get(messageId);
+        if (row) namers.set(messageId, { messageId, row, names: new Set([dependency]) });
+      }
+    }
+    return [...namers.values()];
   }
 
   /** Lamport time of the newest parked message of a sender that is older than `lamport`. */

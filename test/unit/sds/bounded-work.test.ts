@@ -1,5 +1,5 @@
 /** What strangers can make a member do and keep with messages that wait for others: bounded work, and bounded rows. */
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { craft, Peer, runTimers, START } from "./sds-peer.ts";
 
 const AT = START / 1000;
@@ -58,6 +58,25 @@ describe("giving up writes a few rows per message that waits", () => {
     expect(me.delivered).toEqual(ids(COUNT, "m"));
     expect(rows).toBeLessThanOrEqual(2 * COUNT);
   });
+});
+
+test("giving up reads each history once, however many of its entries are given up", () => {
+  const [COUNT, MISSING] = [30, 40];
+  const me = member();
+  const history = ids(MISSING, "x").map((messageId) => ({ messageId, senderId: "mallory" }));
+  for (const [i, messageId] of ids(COUNT, "m").entries()) {
+    me.receive(craft({ messageId, causalHistory: history, lamportTimestamp: BigInt(AT + i) }));
+  }
+  const { incoming, log, missing, seen } = me.tables;
+  const lookUps = [incoming, log, missing, seen].map((table) => vi.spyOn(table, "get"));
+  let total = 0;
+  runTimers(me, START + NEVER_FOUND, ({ lost }) => {
+    for (const { mock } of lost.length > 0 ? lookUps : []) total += mock.calls.length;
+    for (const lookUp of lookUps) lookUp.mockClear();
+  });
+  expect(me.lost.toSorted()).toEqual(ids(MISSING, "x").toSorted());
+  expect(total).toBeGreaterThan(MISSING);
+  expect(total).toBeLessThanOrEqual(3 * COUNT * MISSING);
 });
 
 describe("with a lost message goes what it depended on", () => {

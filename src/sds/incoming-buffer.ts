@@ -54,7 +54,7 @@ export class IncomingBuffer {
     });
   }
 
-  /** Messages parked, and the bytes of their contents. */
+  /** Messages parked, and the bytes of their contents and of the ids that they name. */
   get size(): number {
     return this.#incoming.size;
   }

@@ -40,15 +40,23 @@ export class MessageLog {
    * with that one.
    */
   addInner(messageId: string, row: Omit<LogRow, "head" | "inner" | "names">, history: readonly string[]): void {
-    this.#enter(messageId, { ...row, inner: true, names: history });
+    // What the log does not name so far is all that matters then. A stranger's history must not stay with each part.
+    const names = history
+      .filter((named) => this.#isUnnamed(this.#log.get(named)))
+      .slice(-this.#bounds.causalHistoryMax);
+    this.#enter(messageId, { ...row, inner: true, names });
   }
 
   #nowNamed(messageId: string): void {
     const row = this.#log.get(messageId);
-    if (row === undefined || !(row.head || row.names)) return;
+    if (row === undefined || !this.#isUnnamed(row)) return;
     const { head: _, names, ...rest } = row;
     this.#log.put(messageId, rest);
     for (const named of names ?? []) this.#nowNamed(named);
+  }
+
+  #isUnnamed(row: LogRow | undefined): boolean {
+    return row?.head === true || row?.names !== undefined;
   }
 
   #enter(messageId: string, row: LogRow): void {

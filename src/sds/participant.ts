@@ -6,7 +6,7 @@
  * with the outcomes. The procedures here are LIP-109's protocol steps in its order; the longer steps, and the state that
  * they share, are in files of their own in this folder.
  */
-import { type Bytes, ownBytes } from "../common/bytes.ts";
+import { type Bytes, ownBytes, utf8 } from "../common/bytes.ts";
 import { CausalDelivery, type Entering } from "./causal-delivery.ts";
 import type { SdsConfig } from "./config.ts";
 import type { IncomingContext, OutgoingContext, TickContext } from "./contexts.ts";
@@ -362,8 +362,9 @@ export class Participant {
       return;
     }
     const sequence = meta.nextSequence();
+    const bytes = content.length + bytesOf(history) + bytesOf(unmet);
     const { messageId: _, ...row } = entering;
-    incoming.park(messageId, { ...row, sequence, bytes: content.length, waitsFor: unmet });
+    incoming.park(messageId, { ...row, sequence, bytes, waitsFor: unmet });
     // Who waits for all that is earlier need not wait for what now turns out to wait for something later.
     this.#delivery.first(outcome);
     this.#givingUp.boundParked(outcome);
@@ -373,6 +374,10 @@ export class Participant {
 /** Messages with neither history nor filter are ephemeral ones in all but name: nobody waits for their acknowledgement. */
 function wantsAcknowledgement(message: SdsMessage): boolean {
   return message.causalHistory.length > 0 || message.bloomFilter.length > 0;
+}
+
+function bytesOf(ids: readonly string[]): number {
+  return ids.reduce((bytes, id) => bytes + utf8(id).length, 0);
 }
 
 /** For storage, which keeps the whole buffer that a view looks at: as it is where that is the view's own, or a copy. */

@@ -52,7 +52,7 @@ export interface LogRow {
   readonly inner?: true;
   /** No message of the log names this one in its causal history. */
   readonly head?: true;
-  /** What a part of someone else's message names, until the last part names it all by way of this one. */
+  /** What only a part of someone else's message names, until the last part names it all by way of this one. */
   readonly names?: readonly string[];
 }
 
@@ -97,7 +97,7 @@ export interface IncomingRow {
   readonly sequence: number;
   readonly senderId: string;
   readonly lamport: number;
-  /** Bytes of its content. */
+  /** Bytes of its content, and of the ids in `history` and `waitsFor` when it came. */
   readonly bytes: number;
   readonly hash?: string;
   /** Ids of its causal history, and those of them that are not met. */

@@ -157,3 +157,47 @@ describe("with a lost message goes what it depended on", () => {
     expect(me.delivered).toEqual(["early", "late"]);
   });
 });
+
+describe("what strangers name is kept within bounds", () => {
+  /** As many ids as a message may name, each as long as one may be. */
+  const LONG = Array.from({ length: 200 }, (_, i) => String(i).padStart(250, "s"));
+
+  function part(me: Peer, messageId: string, after: readonly string[], lamport: number): void {
+    const wire = craft({ messageId, after, lamportTimestamp: BigInt(AT + lamport) });
+    me.sds.handleIncoming(wire, { now: START, messageHash: "ab".repeat(32), random: 0.5, isInner: () => true });
+    me.commit();
+  }
+
+  test("of a part of a message, only what nothing else of the log names", () => {
+    const me = member();
+    for (const messageId of LONG) me.receive(craft({ messageId, content: new Uint8Array(0) }));
+    me.receive(craft({ messageId: "head" }));
+    part(me, "part", [...LONG, "head"], 10);
+    part(me, "next", [...LONG, "part"], 20);
+    expect(me.tables.log.get("part")?.names).toEqual(["head"]);
+    expect(me.tables.log.get("next")?.names).toEqual(["part"]);
+    me.receive(craft({ messageId: "last", after: ["next"], lamportTimestamp: BigInt(AT + 30) }));
+    const heads = [...me.tables.log.entries()].flatMap(([messageId, { head }]) => (head ? [messageId] : []));
+    expect(heads).toEqual(["last"]);
+  });
+
+  test("of a part of a message, at most as many as a history of ours may name", () => {
+    const me = member({ causalHistoryMax: 8 });
+    for (const messageId of LONG) me.receive(craft({ messageId }));
+    part(me, "part", LONG, 10);
+    expect(me.tables.log.get("part")?.names).toEqual(LONG.slice(-8));
+  });
+
+  test("of messages that wait, the bytes count, and not those of their contents only", () => {
+    const parkedBytes = 500_000;
+    const me = member({ parkedBytes });
+    for (let i = 0; i < 20; i++) {
+      me.receive(craft({ messageId: `m${i}`, after: [`x${i}`, ...LONG], lamportTimestamp: BigInt(AT + i) }));
+      let bytes = 0;
+      for (const { history, waitsFor } of me.tables.incoming.values())
+        bytes += [...history, ...waitsFor].join("").length;
+      expect(bytes).toBeLessThanOrEqual(parkedBytes);
+    }
+    expect(me.lost).toContain("x0");
+  });
+});

@@ -145,7 +145,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     });
     this.#parked = new ParkedMessages(parts.tables, parts.shell.parts.storage);
     this.#dispatching = new Drain(
-      () => (this.#cipher.holdsOutgoing ? undefined : first(parts.tables.outbox.entries())),
+      () => (this.holdsOutgoing ? undefined : first(parts.tables.outbox.entries())),
       ([key, item]) => this.#handOver(key, item),
     );
     this.#unparking = new Drain(
@@ -188,6 +188,11 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   /** Requests without an outcome, and the bytes of their payloads. */
   get openRequests(): { readonly count: number; readonly bytes: number } {
     return this.#sendState.openRequests;
+  }
+
+  /** What stands in the outbox waits for the cipher. */
+  get holdsOutgoing(): boolean {
+    return this.#cipher.holdsOutgoing;
   }
 
   /** Effects that are decided and not yet handed to the messaging layer. */

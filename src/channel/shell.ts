@@ -27,6 +27,8 @@ export const systemChance: Chance = {
 /** What the shell needs of a channel. */
 export interface ShellMember {
   readonly key: ChannelKey;
+  /** What the rate limiter let go would only wait in the outbox for now. */
+  readonly holdsOutgoing: boolean;
   /** Inside a transaction: the rate limiter let this message go. */
   onReleased(message: QueuedMessage): void;
   /** Inside a transaction: the rate limiter will not let this message go any more. */
@@ -166,7 +168,10 @@ export class Shell {
   }
 
   #release(now: number, touched: Set<ShellMember>): void {
-    const { ready, refused } = this.parts.rateLimit.release(now);
+    const { rateLimit, messaging } = this.parts;
+    const mayGo = (message: QueuedMessage) =>
+      messaging.peers().lightpush > 0 && !this.#members.get(nameOf(message))?.holdsOutgoing;
+    const { ready, refused } = rateLimit.release(now, mayGo);
     for (const message of ready) {
       const member = this.#members.get(nameOf(message));
       member?.onReleased(message);

@@ -117,15 +117,19 @@ export class RateLimitManager {
     }
   }
 
-  /** Takes out what the budget admits at `now`, taking turns between origins, first in first out within a channel. */
-  release(now: number): Released {
+  /**
+   * Takes out what the budget admits at `now`, taking turns between origins, first in first out within a channel. What is
+   * released is charged to this epoch, so it has to go out in it: what cannot (`mayGo`) is to stay, or the shares of several
+   * epochs would go out in one. Where nothing is limited, everything is released.
+   */
+  release(now: number, mayGo: (message: QueuedMessage) => boolean = () => true): Released {
     this.#countByOurPeriod(now);
     if (this.#queue.size === 0) return { ready: [], refused: [] };
     const refused = this.#refuseStaleEphemerals(now);
     if (!this.#config.enabled) return { ready: [...this.#takeAll()], refused };
     const ready: QueuedMessage[] = [];
     let budget = this.#budgetAt(now);
-    const turns = this.#turns(budget.lastOrigin);
+    const turns = this.#turns(budget.lastOrigin, mayGo);
     while (budget.used < this.#config.messagesPerEpoch) {
       const next = turns.next();
       if (next.done) break;
@@ -214,8 +218,8 @@ export class RateLimitManager {
   }
 
   /** Round-robin over origins, beginning after the one whose turn was last; segments before everything else. */
-  *#turns(lastOrigin: string): Generator<[number, QueuedMessage], void> {
-    const waiting = this.#inOrder();
+  *#turns(lastOrigin: string, mayGo: (message: QueuedMessage) => boolean): Generator<[number, QueuedMessage], void> {
+    const waiting = this.#inOrder().filter(([, message]) => mayGo(message));
     for (const segments of [true, false]) {
       const byOrigin = new Map<string, [number, QueuedMessage][]>();
       for (const item of waiting) {

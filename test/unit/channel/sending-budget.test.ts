@@ -1,6 +1,8 @@
 /** The epoch budget (LIP-173) as channels use it. */
 import { beforeEach, describe, expect, test } from "vitest";
 import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
+import { none } from "../../../src/encryption/none.ts";
+import { AwayCipher } from "../../support/away-cipher.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
 import { ORIGIN, Peer } from "../../support/peer.ts";
 
@@ -8,6 +10,7 @@ const SECOND = 1000;
 const EPOCH_SECONDS = 600;
 const EPOCH_MS = EPOCH_SECONDS * SECOND;
 const MESSAGES_PER_EPOCH = 2;
+const LIMITED = { enabled: true, epochSeconds: EPOCH_SECONDS, messagesPerEpoch: MESSAGES_PER_EPOCH };
 
 let clock: VirtualClock;
 let network: FakeNetwork;
@@ -25,7 +28,7 @@ beforeEach(async () => {
   clock = new VirtualClock(3_000_000 * EPOCH_MS);
   network = new FakeNetwork(clock);
   alice = await Peer.start("alice", network, {
-    rateLimit: { enabled: true, epochSeconds: EPOCH_SECONDS, messagesPerEpoch: MESSAGES_PER_EPOCH },
+    rateLimit: LIMITED,
   });
   await alice.open();
 });
@@ -65,5 +68,78 @@ describe("what waits of a channel that is deleted", () => {
     expect(alice.channel("other").request(kept)?.state).toBe("sent");
     expect(alice.channel().request(fresh)?.state).toBe("sent");
     expect(await alice.outcomes(fresh)).toEqual(["sent"]);
+  });
+});
+
+describe("what cannot go out yet", () => {
+  const KEY = { origin: ORIGIN, channelId: "room" };
+  const MESSAGES = 5 * MESSAGES_PER_EPOCH;
+  const texts = () => alice.messaging.sent.filter(({ ephemeral }) => !ephemeral).length;
+
+  /** Lets the epochs go by that it takes, and says how many messages each of them saw go. */
+  async function byEpoch(epochs: number): Promise<number[]> {
+    const counts: number[] = [];
+    for (let epoch = 0; epoch < epochs; epoch++) {
+      const before = alice.messaging.sent.length;
+      await network.settle();
+      await pass(EPOCH_MS - (clock.now() % EPOCH_MS) - 1);
+      counts.push(alice.messaging.sent.length - before);
+      await clock.advance(1);
+    }
+    return counts;
+  }
+
+  test("while the network is away uses no budget: no epoch after it exceeds its own", async () => {
+    alice.messaging.status = "Disconnected";
+    await alice.messaging.tell({ type: "health" });
+    const ids: string[] = [];
+    for (let i = 0; i < MESSAGES; i++) ids.push(await alice.send(`${i}`));
+    expect(await byEpoch(5)).toEqual([0, 0, 0, 0, 0]);
+    expect(alice.manager.quota()).toMatchObject({ remaining: MESSAGES_PER_EPOCH });
+    expect(ids.map((id) => alice.channel().request(id)?.state)).toEqual(ids.map(() => "queued"));
+
+    alice.messaging.status = "Connected";
+    await alice.messaging.tell({ type: "health" });
+    await network.settle();
+    // At once, not with the next epoch.
+    expect(texts()).toBe(MESSAGES_PER_EPOCH);
+    for (const count of await byEpoch(5)) expect(count).toBeLessThanOrEqual(MESSAGES_PER_EPOCH);
+    expect(ids.map((id) => alice.channel().request(id)?.state)).not.toContain("queued");
+  });
+
+  test("while the cipher of its channel is away uses no budget, and leaves it to other channels", async () => {
+    const cipher = new AwayCipher();
+    alice = await Peer.start("alice", network, {
+      rateLimit: LIMITED,
+      cipherFor: (_mode, _marker, _keys, { channelId }) => (channelId === "room" ? cipher : none),
+    });
+    await alice.open();
+    await alice.open("other");
+    cipher.away = true;
+    alice.manager.cipherAway(KEY);
+    const ids: string[] = [];
+    for (let i = 0; i < MESSAGES; i++) ids.push(await alice.send(`${i}`));
+    expect(await byEpoch(5)).toEqual([0, 0, 0, 0, 0]);
+    const other = await alice.send("of another channel", "other");
+    await network.settle();
+    expect(alice.channel("other").request(other)?.state).toBe("sent");
+
+    cipher.away = false;
+    alice.manager.cipherReady(KEY);
+    await network.settle();
+    expect(texts()).toBe(MESSAGES_PER_EPOCH);
+    for (const count of await byEpoch(6)) expect(count).toBeLessThanOrEqual(MESSAGES_PER_EPOCH);
+    expect(ids.map((id) => alice.channel().request(id)?.state)).not.toContain("queued");
+  });
+
+  test("waits with the messaging layer where nothing is limited", async () => {
+    alice = await Peer.start("alice", network);
+    await alice.open();
+    alice.messaging.status = "Disconnected";
+    await alice.messaging.tell({ type: "health" });
+    for (let i = 0; i < MESSAGES; i++) await alice.send(`${i}`);
+    await network.settle();
+    expect(texts()).toBe(MESSAGES);
+    expect(await alice.storage.scan("rateLimitQueue", [])).toEqual([]);
   });
 });

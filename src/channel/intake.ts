@@ -1,8 +1,8 @@
 /**
  * Whether a channel takes in what arrives. It pauses while its event log is full of events that no page has handled, and
- * while no page has asked for it for long; and there may be no room to park what its cipher cannot read yet. What it skips
- * then is fetched from the stores once it goes on: nothing of it was acknowledged, so for SDS (LIP-109) it was never here.
- * Only ephemeral messages are missed.
+ * while no page has asked for it for long; there may be no room to park what its cipher cannot read yet; and it is closed at
+ * times, while others of its topic go on. What it skips then is fetched from the stores once it goes on: nothing of it was
+ * acknowledged, so for SDS (LIP-109) it was never here. Only ephemeral messages are missed.
  *
  * Other channels of the same topic notice nothing.
  */
@@ -18,8 +18,8 @@ export interface IntakeParts {
   readonly log: Pick<EventLog, "fullness">;
   readonly messaging: Pick<MessagingClient, "rewind">;
   readonly clock: Clock;
-  /** Whether what comes is read at once, rather than parked. */
-  readonly reads: () => boolean;
+  /** Whether nothing is parked: what comes again finds all the room that there is. */
+  readonly hasRoom: () => boolean;
   readonly transact: (event: () => void) => Promise<void>;
 }
 
@@ -27,6 +27,8 @@ export class Intake {
   readonly #parts: IntakeParts;
   /** The stores are about to be asked for what was skipped: from now on nothing is. */
   #resuming = false;
+  /** Grows with everything that is to be fetched again. */
+  #skips = 0;
 
   constructor(parts: IntakeParts) {
     this.#parts = parts;
@@ -43,8 +45,17 @@ export class Intake {
 
   /** Inside a transaction: the message was not taken in. */
   skip(message: ReceivedMessage, now: number): void {
+    this.#skips++;
     const row = skipping(this.#row, message, now);
     if (row !== this.#row) this.#put(row);
+  }
+
+  /** Inside a transaction: nothing is taken in from `now` on, as the channel is closed. */
+  close(now: number): void {
+    this.#skips++;
+    // A look in the stores may still be due for the time before.
+    const { skippedFrom = now - LIMITS.messaging.catchUpEveryMs } = this.#row;
+    this.#put({ ...this.#row, skippedFrom });
   }
 
   /** Inside a transaction: a page asked for the channel. */
@@ -55,17 +66,19 @@ export class Intake {
   /** Has what was skipped fetched again, if something was and it can be taken in now. */
   async resume(): Promise<void> {
     const { skippedFrom, contentTopic } = this.#row;
-    if (skippedFrom === undefined || this.#resuming || this.paused !== undefined || !this.#parts.reads()) return;
+    if (skippedFrom === undefined || this.#resuming || this.paused !== undefined || !this.#parts.hasRoom()) return;
     this.#resuming = true;
+    const skips = this.#skips;
     try {
       await this.#parts.messaging.rewind(contentTopic, skippedFrom);
       await this.#parts.transact(() => {
-        // Where more was skipped meanwhile, it is as old or newer.
-        if (this.#parts.log.fullness() < 1 && this.#parts.reads()) this.#put(withoutSkipped(this.#row));
+        // What was skipped meanwhile may be what was fetched: then it is fetched once more. A deleted channel has no row.
+        if (this.#skips === skips && this.#parts.table.has(ONLY_ROW)) this.#put(withoutSkipped(this.#row));
       });
     } finally {
       this.#resuming = false;
     }
+    if (this.#skips !== skips && this.#parts.table.get(ONLY_ROW)?.open) await this.resume();
   }
 
   get #row(): ChannelRow {

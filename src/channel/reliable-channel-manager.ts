@@ -167,7 +167,7 @@ export class ReliableChannelManager implements ChannelManagerApi {
     });
     if (created.ok) {
       created.value.resume();
-      this.#subscribe(created.value);
+      this.#open(created.value);
     }
     return created;
   }
@@ -199,6 +199,8 @@ export class ReliableChannelManager implements ChannelManagerApi {
       createdAt: now,
       lastActiveAt: now,
       open: true,
+      // The topic may be one of other channels, which have come further on it.
+      skippedFrom: now - LIMITS.messaging.catchUpNewTopicMs,
       logged: LOG_START,
       handled: LOG_START,
       trimmed: LOG_START,
@@ -400,14 +402,28 @@ export class ReliableChannelManager implements ChannelManagerApi {
 
   /** In the background: a page need not wait for the network, and what it sends meanwhile is durable. */
   #subscribe(channel: ReliableChannel): void {
-    const done = async () => {
-      await this.#parts.messaging.subscribe(channel.getContentTopic());
-      if (!channel.isOpen) return this.#unsubscribeIfLast(channel.getContentTopic());
-      channel.onSubscribed();
-      await this.#shell.transact(() => channel.tellStatus());
-    };
+    this.#inBackground(() => this.#subscribed(channel));
+  }
+
+  /** The same, for a channel that was not there or closed, while others of its topic may have been open. */
+  #open(channel: ReliableChannel): void {
+    this.#inBackground(async () => {
+      // First, so that a topic that was left alone is looked through once.
+      await channel.resumeIntake();
+      await this.#subscribed(channel);
+    });
+  }
+
+  async #subscribed(channel: ReliableChannel): Promise<void> {
+    await this.#parts.messaging.subscribe(channel.getContentTopic());
+    if (!channel.isOpen) return this.#unsubscribeIfLast(channel.getContentTopic());
+    channel.onSubscribed();
+    await this.#shell.transact(() => channel.tellStatus());
+  }
+
+  #inBackground(work: () => Promise<void>): void {
     // Subscribing is durable and retried below; what can fail here is storage, and then everything starts again.
-    void done().catch(() => this.#shell.stop());
+    void work().catch(() => this.#shell.stop());
   }
 
   async #unsubscribeIfLast(contentTopic: string): Promise<void> {

@@ -125,7 +125,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
       log: this.#log,
       messaging: parts.shell.parts.messaging,
       clock: parts.shell.parts.clock,
-      reads: () => !this.#cipher.isAway && this.#parked.size === 0,
+      hasRoom: () => this.#parked.size === 0,
       transact: (event) => this.#transact(event),
     });
     const row = parts.tables.channel.get(ONLY_ROW);
@@ -747,6 +747,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
 
   /** Inside a transaction: nothing more is emitted for its callers; what was accepted is still sent. */
   close(reason: CloseReason): void {
+    this.#intake.close(this.#shell.parts.clock.now());
     this.#tables.channel.put(ONLY_ROW, { ...this.#row, open: false });
     this.#subscribed = false;
     this.#shell.tell(this.key, { type: "close", reason });

@@ -162,7 +162,8 @@ export class FakeMessaging implements MessagingClient {
     for (const message of this.network.stored) {
       if (message.contentTopic !== contentTopic || message.timestamp < to) continue;
       this.mailbox.received.delete(message.messageHash);
-      this.#inbox.push(message);
+      // A topic that is not subscribed is looked through once it is.
+      if (this.mailbox.topics.has(contentTopic)) this.#inbox.push(message);
     }
   }
 

@@ -139,6 +139,32 @@ describe("a log that no page handles", () => {
     expect((await bob.received()).map((text) => text[0])).toEqual(["b", "c"]);
   });
 
+  test("fetches again what it skipped while it was about to be fetched again, also where there is room by then", async () => {
+    for (let i = 1; i <= 8; i++) await send(`${i}`);
+    const { messaging } = bob;
+    const rewind = messaging.rewind.bind(messaging);
+    const rewound = Promise.withResolvers<void>();
+    const asked: number[] = [];
+    messaging.rewind = (topic, to) => {
+      asked.push(to);
+      return asked.length === 1 ? rewound.promise : rewind(topic, to);
+    };
+    const acknowledged = bob.channel().acknowledge(6);
+    await clock.settle();
+    expect(asked).toHaveLength(1);
+    for (let i = 1; i <= 6; i++) await bob.send(`from bob ${i}`);
+    await network.settle();
+    await handle(alice);
+    expect(paused(bob)).toBe("log-full");
+    await send("9");
+    await handle(bob);
+    rewound.resolve();
+    await acknowledged;
+    await network.settle();
+    expect(asked).toHaveLength(2);
+    expect((await bob.received()).slice(-3)).toEqual(["7", "8", "9"]);
+  });
+
   test("a message that carries an absurd timestamp makes nobody search the whole past", async () => {
     for (let i = 1; i <= 6; i++) await send(`${i}`);
     const captured = network.stored.at(-1);
@@ -161,6 +187,93 @@ test("a channel that is deleted while its page acknowledges is gone, and nothing
   const acknowledged = bob.channel().acknowledge(1);
   await bob.manager.deleteChannel(key);
   await expect(acknowledged).resolves.toBeUndefined();
+});
+
+describe("a channel that comes to a topic on which another one is open", () => {
+  const KEY = { origin: ORIGIN, channelId: "room" };
+
+  /** How often Bob was told of each message. */
+  function told(): Map<string, number> {
+    const times = new Map<string, number>();
+    bob.messaging.beforeTell = (event) => {
+      if (event.type !== "received") return;
+      const { messageHash } = event.message;
+      times.set(messageHash, (times.get(messageHash) ?? 0) + 1);
+    };
+    return times;
+  }
+
+  test("has what came in the 24 hours before it was made, though the other one had been told of it", async () => {
+    bob = await Peer.start("bob", network);
+    await bob.open("kitchen");
+    await send("lately");
+    await alice.kill();
+    await pass(60 * SECOND);
+    const asked: number[] = [];
+    const rewind = bob.messaging.rewind.bind(bob.messaging);
+    bob.messaging.rewind = (topic, to) => {
+      asked.push(clock.now() - to);
+      return rewind(topic, to);
+    };
+    await bob.open("room");
+    await network.settle();
+    expect(asked).toEqual([LIMITS.messaging.catchUpNewTopicMs]);
+    expect(await bob.received()).toEqual(["lately"]);
+    expect(await bob.log("kitchen")).toEqual([]);
+  });
+
+  test("has what came while it was closed", async () => {
+    await bob.open("kitchen");
+    await send("before");
+    await bob.manager.closeChannel(KEY, "page");
+    await send("meanwhile");
+    await alice.kill();
+    await pass(60 * SECOND);
+    await bob.open();
+    await network.settle();
+    expect(await bob.received()).toEqual(["before", "meanwhile"]);
+  });
+
+  test("has it too if it is closed again before it was fetched, and if the worker dies then", async () => {
+    await bob.open("kitchen");
+    await bob.manager.closeChannel(KEY, "page");
+    await send("meanwhile");
+    await alice.kill();
+    bob.messaging.rewind = () => new Promise(() => {});
+    await bob.open();
+    await bob.manager.closeChannel(KEY, "page");
+    await bob.restart();
+    await bob.open();
+    await network.settle();
+    expect(await bob.received()).toEqual(["meanwhile"]);
+  });
+
+  test("may be deleted while it is about to be fetched, and all the others go on", async () => {
+    await bob.open("kitchen");
+    const rewound = Promise.withResolvers<void>();
+    bob.messaging.rewind = () => rewound.promise;
+    await bob.open("garden");
+    await bob.manager.deleteChannel({ ...KEY, channelId: "garden" });
+    rewound.resolve();
+    await network.settle();
+    await send("still here");
+    expect(await bob.received()).toEqual(["still here"]);
+    await bob.send("and sending");
+    await network.settle();
+    expect(await alice.received()).toEqual(["and sending"]);
+  });
+
+  test("is told of each message once where it is alone on its topic", async () => {
+    await bob.manager.closeChannel(KEY, "page");
+    await send("meanwhile");
+    await alice.kill();
+    const times = told();
+    await bob.open();
+    await network.settle();
+    await pass(60 * SECOND);
+    expect(await bob.received()).toEqual(["meanwhile"]);
+    expect([...times.values()].every((count) => count === 1)).toBe(true);
+  });
 });
 
 describe("a channel that no page asks for", () => {

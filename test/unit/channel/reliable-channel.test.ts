@@ -247,9 +247,10 @@ describe("ingress", () => {
     const before = rows();
     await network.inject({ ...m1, messageHash: "1".repeat(64) });
     expect(rows()).toEqual(before);
+    // A new channel is told what the stores have.
+    network.stored.length = 0;
     await bob.open();
     await network.settle();
-    network.stored.length = 0;
     await network.inject(envelope(m1.payload, { meta: utf8("RELIABLE-CHANNEL-API/2") }));
     await network.inject(envelope(m1.payload, { contentTopic: "/test/1/other/proto" }));
     expect(rows()).toEqual(before);

@@ -216,7 +216,7 @@ export interface ChannelApi {
     inTransaction?: InTransaction<Result<RequestId, ChannelError>>,
   ): Promise<Result<RequestId, ChannelError>>;
   request(requestId: RequestId): RequestInfo | undefined;
-  /** Every request of the last seven days, newest first. */
+  /** Requests under way, and of the final ones those of the last seven days, 10,000 at most; newest first. */
   requests(): readonly RequestInfo[];
   /** Dispatches the failed segments of a request again. Pages hear no second outcome; `request` shows what becomes of it. */
   retry(requestId: RequestId): Promise<Result<void, ChannelError>>;

@@ -61,6 +61,10 @@ export class FakeChannelManager implements ChannelManagerApi {
   readonly #listeners = new Set<ChannelListener>();
   /** The failure of every following operation that can fail. */
   failure: ChannelError | undefined;
+  /** The channels that pages said to hold, as they attached. */
+  readonly attendances: ChannelKey[] = [];
+  /** Which channels pages hold at that moment. */
+  held: () => Iterable<ChannelKey> = () => [];
   /** Awaited by every read of a log. */
   beforeHistory: () => Promise<void> | void = () => {};
 
@@ -134,9 +138,13 @@ export class FakeChannelManager implements ChannelManagerApi {
   }
 
   /** Nothing is suspended here. */
-  attended(): void {}
+  attended(key: ChannelKey): void {
+    this.attendances.push(key);
+  }
 
-  heldBy(): void {}
+  heldBy(pages: () => Iterable<ChannelKey>): void {
+    this.held = pages;
+  }
 
   async attach(params: ChannelParams): Promise<Result<ChannelApi, ChannelError>> {
     const row = this.#channels.get(nameOf(params));

@@ -35,6 +35,20 @@ describe("the line between page and background", () => {
     expect(told).toEqual([]);
   });
 
+  test("a page that holds a channel counts as somebody who asks for it, also at a worker that it comes back to", async () => {
+    const world = new World();
+    const page = await world.trustedPage();
+    const channel = await page.provider.createReliableChannel(PLAIN);
+    await world.kill();
+    await world.recover();
+    const { manager } = await world.worker();
+    const key = { origin: SITE, channelId: PLAIN.channelId };
+    expect(manager.attendances).toContainEqual(key);
+    expect([...manager.held()]).toEqual([key]);
+    await channel.close();
+    expect([...manager.held()]).toEqual([]);
+  });
+
   test("a background that cannot be reached is Disconnected after 15 s, retryable, and announced once", async () => {
     const world = new World();
     const page = await world.trustedPage();

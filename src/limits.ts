@@ -168,11 +168,12 @@ export const LIMITS = {
     catchUpRetryMs: 30 * SECOND,
     /** Milliseconds for one request to a service node. */
     requestMs: 10 * SECOND,
-    /** Requests to one lightpush node: tokens per second and burst. A node admits 37 per 10 s and peer: 5 + 10 · 3.2. */
+    /** Requests that a lightpush node admits of one peer in each window, and its milliseconds. */
+    lightpushRequests: 37,
+    lightpushWindowMs: 10 * SECOND,
+    /** Requests to one lightpush node: tokens per second and burst, which together are that many: 5 + 10 · 3.2. */
     lightpushPerSecond: 3.2,
     lightpushBurst: 5,
-    /** Milliseconds for which a rejected node is left alone: the length of its window. The rate falls by half and recovers. */
-    lightpushPauseMs: 10 * SECOND,
     /** Bytes that a service node adds when it encodes a message anew, without and with meta; they count. */
     messageOverheadBytes: 10,
     messageOverheadWithMetaBytes: 8,

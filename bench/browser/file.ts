@@ -5,7 +5,7 @@
  * no segments, no SDS, no storage, no page. Both keep to what service nodes admit, and push as many at once.
  */
 import { LIMITS } from "../../src/limits.ts";
-import { TokenBucket } from "../../src/messaging/token-bucket.ts";
+import { PushPace } from "../../src/messaging/push-pace.ts";
 import { startSdkNode } from "../../test/support/sdk-node.ts";
 import { CONTENT_TOPIC, type Member, Members, settle } from "../members.ts";
 import { atLeast, type Row } from "../row.ts";
@@ -52,6 +52,9 @@ async function sendFile(sender: Member, receiver: Member): Promise<number> {
   return (await arrived) - before;
 }
 
+/** Milliseconds between looks for a node that may be asked, where an answer must come first. */
+const POLL_MS = 100;
+
 /** Milliseconds until the bytes are at another node. */
 async function pushRaw({ stack: { network } }: Members, isPaced: boolean): Promise<number> {
   const { segmentBytes, headerReserveBytes } = LIMITS.segmentation;
@@ -67,16 +70,17 @@ async function pushRaw({ stack: { network } }: Members, isPaced: boolean): Promi
     if (missing.size === 0) resolve();
   });
   const encoder = sender.createEncoder(topic);
-  const buckets = network.nodes.map(() => new TokenBucket(Date.now()));
+  const paces = network.nodes.map(() => new PushPace());
   const before = performance.now();
   const waiting = [...missing];
   await Promise.all(
     Array.from({ length: LIMITS.messaging.parallelSends }, async () => {
       for (let at = waiting.shift(); at !== undefined; at = waiting.shift()) {
-        if (isPaced) await taken(buckets);
+        const pace = isPaced ? await started(paces) : undefined;
         const payload = new Uint8Array(segmentBytes);
         new DataView(payload.buffer).setUint32(0, at);
         const { failures } = await lightPush.send(encoder, { payload }, { autoRetry: false });
+        pace?.ended(Date.now());
         if (failures.length > 0) waiting.push(at);
       }
     }),
@@ -87,11 +91,13 @@ async function pushRaw({ stack: { network } }: Members, isPaced: boolean): Promi
   return time;
 }
 
-/** Waits until one of the nodes may be asked. */
-async function taken(buckets: readonly TokenBucket[]): Promise<void> {
+/** Waits until one of the nodes may be asked, and returns its pace. */
+async function started(paces: readonly PushPace[]): Promise<PushPace> {
   for (;;) {
     const now = Date.now();
-    if (buckets.some((bucket) => bucket.take(now))) return;
-    await settle(Math.max(1, Math.min(...buckets.map((bucket) => bucket.readyAt(now))) - now));
+    const pace = paces.find((each) => each.start(now));
+    if (pace !== undefined) return pace;
+    const readyAt = Math.min(...paces.map((each) => each.readyAt(now)), now + POLL_MS);
+    await settle(Math.max(1, readyAt - now));
   }
 }

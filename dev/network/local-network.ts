@@ -24,7 +24,7 @@ export interface LocalNetworkOptions {
   readonly clock?: Clock;
 }
 
-export interface LocalNetwork {
+export interface LocalNetwork extends AsyncDisposable {
   /** One address a node, with its peer id. */
   readonly multiaddrs: readonly string[];
   readonly nodes: readonly ServiceNode[];
@@ -59,5 +59,6 @@ export async function startLocalNetwork(options: LocalNetworkOptions = {}): Prom
       throw reason;
     }
   }
-  return { multiaddrs: nodes.map((node) => node.multiaddr), nodes, clusterId, shards, stop };
+  const multiaddrs = nodes.map((node) => node.multiaddr);
+  return { multiaddrs, nodes, clusterId, shards, stop, [Symbol.asyncDispose]: stop };
 }

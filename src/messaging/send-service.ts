@@ -29,9 +29,9 @@ import type { NetworkConfig, NetworkTraits } from "./network-config.ts";
 import { traitsOf } from "./network-presets.ts";
 import { OnlineTime } from "./online-time.ts";
 import { PeerHealth } from "./peer-health.ts";
+import { PushPace } from "./push-pace.ts";
 import type { PeerName, ServiceNodes } from "./service-nodes.ts";
 import type { Teller } from "./teller.ts";
-import { TokenBucket } from "./token-bucket.ts";
 import { messageHash, nanoseconds, type WakuMessage } from "./waku-message.ts";
 import { encodedBytes } from "./waku-message-codec.ts";
 
@@ -101,7 +101,7 @@ export class SendService {
   /** Final tasks, oldest first. */
   readonly #final: MessagingRequestId[] = [];
   readonly #online = new Map<string, OnlineTime>();
-  readonly #buckets = new Map<PeerName, TokenBucket>();
+  readonly #paces = new Map<PeerName, PushPace>();
   readonly #usedAt = new Map<PeerName, number>();
   readonly #lightpushHealth = new PeerHealth();
   readonly #storeHealth = new PeerHealth();
@@ -264,6 +264,7 @@ export class SendService {
     attempt.pushing = true;
     this.#pushes++;
     this.#background(this.#push(row.requestId, attempt, choice.peer), () => {
+      this.#pace(choice.peer).ended(this.#clock.now());
       attempt.pushing = false;
       this.#pushes--;
       this.step();
@@ -305,11 +306,11 @@ export class SendService {
     const others = usable.filter((peer) => peer !== attempt.avoid);
     const inUse = (others.length > 0 ? others : usable).slice(0, NODES_IN_USE);
     const [first] = inUse
-      .map((peer) => ({ peer, readyAt: this.#bucket(peer, now).readyAt(now), usedAt: this.#usedAt.get(peer) ?? 0 }))
+      .map((peer) => ({ peer, readyAt: this.#pace(peer).readyAt(now), usedAt: this.#usedAt.get(peer) ?? 0 }))
       .toSorted((a, b) => a.readyAt - b.readyAt || a.usedAt - b.usedAt);
     if (!first) throw new Error("there is no lightpush node to choose from");
     if (first.readyAt <= now) {
-      this.#bucket(first.peer, now).take(now);
+      this.#pace(first.peer).start(now);
       this.#usedAt.set(first.peer, ++this.#uses);
     }
     return first;
@@ -343,8 +344,8 @@ export class SendService {
     }
     this.#lightpushHealth.answered(peer);
     const verdict = verdictOf(answer.value);
-    if (verdict === "throttled") this.#bucket(peer, now).rejected(now);
-    else this.#bucket(peer, now).admitted();
+    if (verdict === "throttled") this.#pace(peer).rejected(now);
+    else this.#pace(peer).admitted();
     switch (verdict) {
       case "propagated":
         return this.#propagated(requestId, attempt, peer);
@@ -612,13 +613,13 @@ export class SendService {
     return row.onlineMs + this.#onlineTime(row.pubsubTopic).total(now) - attempt.countedTo;
   }
 
-  #bucket(peer: PeerName, now: number): TokenBucket {
-    let bucket = this.#buckets.get(peer);
-    if (!bucket) {
-      bucket = new TokenBucket(now);
-      this.#buckets.set(peer, bucket);
+  #pace(peer: PeerName): PushPace {
+    let pace = this.#paces.get(peer);
+    if (!pace) {
+      pace = new PushPace();
+      this.#paces.set(peer, pace);
     }
-    return bucket;
+    return pace;
   }
 }
 

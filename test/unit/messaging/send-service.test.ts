@@ -60,7 +60,7 @@ describe("lightpush status handling", () => {
     node.answerLightpush = () => answers(429);
     b.nodes.connect(node);
     const id = await b.send();
-    await b.clock.advance(LIMITS.messaging.lightpushPauseMs - 1);
+    await b.clock.advance(LIMITS.messaging.lightpushWindowMs - 1);
     expect(b.network.pushes).toHaveLength(1);
     await b.clock.advance(60 * SECOND);
     expect(b.network.pushes.length).toBeGreaterThan(2);

@@ -34,6 +34,7 @@ import {
   LOG_START,
   ONLY_ROW,
   openChannelTables,
+  readWith,
 } from "./rows.ts";
 import { type Chance, nameOf, Shell, systemChance } from "./shell.ts";
 import type {
@@ -194,7 +195,7 @@ export class ReliableChannelManager implements ChannelManagerApi {
       profile,
       encryption,
       placement: params.placement ?? ("envelope" as const),
-      keys: { current: params.keyId, earlier: [] },
+      keys: { current: params.keyId, earlier: readWith(params.earlierKeyIds ?? []) },
       ...(params.label === undefined ? {} : { label: params.label }),
       createdAt: now,
       lastActiveAt: now,

@@ -31,7 +31,7 @@ import { ParkedMessages } from "./parked-messages.ts";
 import { type Decrypted, encryptionFailed, PlacedCipher } from "./placed-cipher.ts";
 import type { MessageEnvelope, MessageHash, MessagingRequestId, ReceivedMessage, SendFailure } from "./ports.ts";
 import { isOtherLayout, type ProfileWire } from "./profiles.ts";
-import { type ChannelRow, type ChannelTables, ONLY_ROW, type OutboxRow } from "./rows.ts";
+import { type ChannelRow, type ChannelTables, ONLY_ROW, type OutboxRow, readWith } from "./rows.ts";
 import { type Outcome, SendState } from "./send-state.ts";
 import type { Shell, ShellMember } from "./shell.ts";
 import type {
@@ -783,7 +783,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     const { current, earlier } = this.#row.keys;
     if (current === keyId) return;
     const known = [...(current === undefined ? [] : [current]), ...earlier].filter((id) => id !== keyId);
-    this.#tables.channel.put(ONLY_ROW, { ...this.#row, keys: { current: keyId, earlier: known } });
+    this.#tables.channel.put(ONLY_ROW, { ...this.#row, keys: { current: keyId, earlier: readWith(known) } });
   }
 
   onSubscribed(): void {

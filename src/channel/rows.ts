@@ -2,6 +2,7 @@
 import type { Bytes } from "../common/bytes.ts";
 import { ColdTable, type Journal, type StoredKey, type StoredRows, type Table, tableOf } from "../common/table.ts";
 import type { Placement } from "../encryption/cipher.ts";
+import { LIMITS } from "../limits.ts";
 import type { MessageHash, MessagingRequestId, ReceivedMessage } from "./ports.ts";
 import type { ChannelEvent, ChannelKey, EncryptionMode, Profile, RequestFailure, RequestId } from "./types.ts";
 
@@ -11,6 +12,11 @@ export interface ChannelKeyIds {
   readonly current: string | undefined;
   /** Only read, newest first. */
   readonly earlier: readonly string[];
+}
+
+/** Of keys that a channel had before, newest first, those that it goes on reading with. */
+export function readWith(earlier: readonly string[]): readonly string[] {
+  return earlier.slice(0, LIMITS.keys.earlierKeys);
 }
 
 /** A place in a channel's event log. */

@@ -28,6 +28,8 @@ export interface ChannelParams extends ChannelKey {
   readonly encryption: EncryptionMode;
   /** With `key`: the id in the key store of the key that the channel writes with. */
   readonly keyId?: string;
+  /** Those that it had elsewhere and can still read with, newest first. Of a channel that is there already, its own count. */
+  readonly earlierKeyIds?: readonly string[];
   /** Default: `envelope`. */
   readonly placement?: Placement;
   /** What the person calls it. */

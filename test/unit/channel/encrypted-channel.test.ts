@@ -10,6 +10,7 @@ import { err, ok } from "../../../src/common/result.ts";
 import type { Cipher, Placement } from "../../../src/encryption/cipher.ts";
 import { type ChannelKeys, KeyCipher } from "../../../src/encryption/key-cipher.ts";
 import { none } from "../../../src/encryption/none.ts";
+import { LIMITS } from "../../../src/limits.ts";
 import type { SdsMessage } from "../../../src/sds/message.ts";
 import { nimLayout } from "../../../src/sds/nim-layout.ts";
 import { decodeSegment } from "../../../src/segmentation/segment-message.ts";
@@ -227,6 +228,34 @@ describe("a channel with a key", () => {
       await network.settle();
     }
     expect((await bob.received()).at(-1)).toBe("once more");
+  });
+
+  test("it remembers as many earlier keys as it reads with, the newest, however often its key is changed", async () => {
+    const alice = await member("alice", "key 0");
+    const { earlierKeys } = LIMITS.keys;
+    const newest = earlierKeys + 3;
+    for (let i = 1; i <= newest; i++) await alice.manager.changeKey(KEY, `key ${i}`);
+    await alice.restart();
+    expect(alice.channel().summary()).toMatchObject({
+      keyId: `key ${newest}`,
+      earlierKeyIds: Array.from({ length: earlierKeys }, (_, i) => `key ${newest - 1 - i}`),
+    });
+  });
+
+  test("made with the keys that it had elsewhere, it has all of them in its first transaction, and reads with them", async () => {
+    const [alice, bob] = [await member("alice", "red"), await Peer.start("bob", network, { cipherFor })];
+    const params = { ...KEY, contentTopic: TOPIC, encryption: "key", keyId: "blue" } as const;
+    const made: unknown[] = [];
+    bob.storage.beforeCommit = (changes) => {
+      made.push(...changes.flatMap(({ table, row }) => (table === "channels" ? [row] : [])));
+    };
+    await bob.manager.createReliableChannel({ ...params, earlierKeyIds: ["red"] });
+    expect(made[0]).toMatchObject({ keys: { current: "blue", earlier: ["red"] } });
+    await network.settle();
+    await alice.send("with the old key");
+    await network.settle();
+    expect(await bob.received()).toEqual(["with the old key"]);
+    expect(bob.channel().summary()).toMatchObject({ keyId: "blue", earlierKeyIds: ["red"] });
   });
 
   test("it cannot be created without a key, and a mode without a cipher is refused", async () => {

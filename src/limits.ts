@@ -230,7 +230,7 @@ export const LIMITS = {
     storedChannels: 256,
     pendingRequests: 256,
     pendingBytes: 64 * MIB,
-    /** Refusals of the connect prompt within a time, after which prompts are blocked for a time. */
+    /** Prompts that were refused, or that the page gave up, within a time, after which prompts are blocked for a time. */
     refusals: 3,
     refusalWindowMs: 30 * SECOND,
     refusalBlockMs: 60 * SECOND,

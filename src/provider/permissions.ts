@@ -167,7 +167,7 @@ export class Permissions {
     if (pause > 0) {
       return fail(
         ErrorCode.LimitExceeded,
-        `Requests of this site were refused ${LIMITS.origin.refusals} times in a row: it may ask again in ${Math.ceil(pause / 1000)} s.`,
+        `${LIMITS.origin.refusals} requests of this site in a row were refused, or given up by it: it may ask again in ${Math.ceil(pause / 1000)} s.`,
         { retryable: true, data: { retryAfterMs: pause } },
       );
     }
@@ -176,19 +176,28 @@ export class Permissions {
     return open ? this.#join(open, callId, ask) : this.#ask(origin, callId, ask);
   }
 
-  /** The page no longer waits for this call. A prompt that nobody waits for any more goes away. */
+  /**
+   * The page no longer waits for this call. A prompt that nobody waits for any more goes away, and counts like a refused
+   * one: a site could otherwise bring up the window again and again, each time before anybody can answer.
+   */
   async withdraw(origin: string, callId: string): Promise<void> {
     if (this.#waitForUnlock.get(origin)?.has(callId)) {
       settle(this.#waitForUnlock, origin, userRejected(), [callId]);
+      if (!this.#waitForUnlock.has(origin)) await this.#countRefusal(origin);
       await this.#closeIfDone();
       return;
     }
     const prompt = this.#promptOf(origin);
     if (!prompt?.callIds.includes(callId)) return;
     const callIds = prompt.callIds.filter((id) => id !== callId);
-    await this.#parts.transactor.run(() => {
-      if (callIds.length > 0) this.#prompts.put(prompt.id, { ...prompt, callIds });
-      else this.#prompts.delete(prompt.id);
+    const { transactor, clock } = this.#parts;
+    await transactor.run(() => {
+      if (callIds.length > 0) {
+        this.#prompts.put(prompt.id, { ...prompt, callIds });
+      } else {
+        this.#prompts.delete(prompt.id);
+        this.#sites.put(origin, refusedOnce(this.#site(origin), clock.now()));
+      }
     });
     // Whoever else holds the call, such as the page before it came back, is not left waiting.
     settle(this.#waiters, prompt.id, userRejected(), [callId]);
@@ -281,18 +290,26 @@ export class Permissions {
       });
   }
 
-  /** Sites with a grant and sites that are blocked, for good or for the pause after refusals; without their channels. */
+  /**
+   * Sites with a grant and sites that are blocked, for good or for the pause after refusals; without their channels. One
+   * that has a grant and asked in vain, for a key or to be unlocked, is both.
+   */
   sites(): readonly Omit<UiSite, "channels" | "pending">[] {
     const now = this.#parts.clock.now();
     return [...this.#sites.entries()].flatMap(([origin, site]): Omit<UiSite, "channels" | "pending">[] => {
       const { blockedSince, pausedUntil = 0 } = site;
       if (blockedSince !== undefined) return [{ origin, state: "blocked", since: blockedSince, lasts: "always" }];
+      const sites: Omit<UiSite, "channels" | "pending">[] = [];
       const grant = this.#grant(origin);
       if (grant) {
-        return [{ origin, state: "granted", since: grant.since, lasts: grant.session === null ? "always" : "session" }];
+        const lasts = grant.session === null ? "always" : "session";
+        sites.push({ origin, state: "granted", since: grant.since, lasts });
       }
-      if (pausedUntil <= now) return [];
-      return [{ origin, state: "blocked", since: pausedUntil - LIMITS.origin.refusalBlockMs, lasts: "session" }];
+      if (pausedUntil > now) {
+        const since = pausedUntil - LIMITS.origin.refusalBlockMs;
+        sites.push({ origin, state: "blocked", since, lasts: "session" });
+      }
+      return sites;
     });
   }
 
@@ -380,13 +397,18 @@ export class Permissions {
   }
 
   async #refuseAll(): Promise<void> {
-    const { transactor, clock } = this.#parts;
     for (const origin of [...this.#waitForUnlock.keys()]) {
       settle(this.#waitForUnlock, origin, userRejected());
-      // So that a site does not bring the window back again and again.
-      await transactor.run(() => this.#sites.put(origin, refusedOnce(this.#site(origin), clock.now())));
+      await this.#countRefusal(origin);
     }
     for (const id of [...this.#prompts.keys()]) await this.answer(id, "reject");
+  }
+
+  /** The vault stays locked: a site must not bring the window back again and again. */
+  async #countRefusal(origin: string): Promise<void> {
+    const { transactor, clock } = this.#parts;
+    await transactor.run(() => this.#sites.put(origin, refusedOnce(this.#site(origin), clock.now())));
+    this.#changed(origin);
   }
 
   async #forget(origin: string, change: (site: SiteRow) => SiteRow): Promise<void> {

@@ -107,7 +107,10 @@ describe("limits", () => {
       ["calls of a page under way", words(provider.callsPerPage)],
       ["calls that wait for one prompt", words(provider.callsPerPrompt)],
       ["content topics in `connect`", words(provider.contentTopics)],
-      [`refused prompts within ${time(origin.refusalWindowMs)}`, words(origin.refusals)],
+      [
+        `prompts that were refused, or that the page gave up, within ${time(origin.refusalWindowMs)}`,
+        words(origin.refusals),
+      ],
       ["events in the log of a channel", words(eventLog.events)],
       ["bytes of messages in the log of a channel", words(eventLog.bytes)],
     ]);

@@ -108,6 +108,21 @@ describe("while the vault is locked", () => {
     expect(world.window.opened).toBe(3);
   });
 
+  test("a site that waits and gives up again and again is paused, for all to see", async () => {
+    const { world, page } = await lockedWorld();
+    for (let i = 0; i < 3; i++) {
+      const abort = new AbortController();
+      const failure = failureOf(page.provider.connect({ signal: abort.signal }));
+      await world.clock.settle();
+      abort.abort(new Error("enough"));
+      expect(await failure).toMatchObject({ message: "enough" });
+      await world.clock.settle();
+    }
+    expect(await failureOf(page.provider.connect())).toMatchObject({ code: ErrorCode.LimitExceeded, retryable: true });
+    expect(world.window).toMatchObject({ open: false, opened: 3 });
+    expect((await world.worker()).permissions.sites()).toMatchObject([{ state: "granted" }, { state: "blocked" }]);
+  });
+
   test("a call that the page gives up closes the window again", async () => {
     const { world, page } = await lockedWorld();
     const abort = new AbortController();

@@ -385,16 +385,16 @@ export class ProviderServer {
   }
 
   #attach(session: PageSession, { channelId, events, after, cipher = false }: Attachment): Outcome<undefined> {
+    // Before anything else: whoever holds a channel is told how it is, keeps it going, and may encrypt what is sent.
+    const refused = this.#granted(session.origin);
+    if (refused) return refused;
     const { manager, permissions, cipherPages } = this.#parts;
     const channel = manager.channel({ origin: session.origin, channelId });
     if (!channel) return notFound(channelId);
     const mayReceive = !permissions.refusal(session.origin, "channel:receive", channel.getContentTopic());
     session.attach(channel, events && mayReceive, seqOf(after));
     manager.attended({ origin: session.origin, channelId });
-    // What is encrypted is what the site wrote: nobody without a grant gets to see it.
-    if (cipher && channel.summary().encryption === "page" && !this.#granted(session.origin)) {
-      cipherPages.offer(session, channelId);
-    }
+    if (cipher && channel.summary().encryption === "page") cipherPages.offer(session, channelId);
     return ok(undefined);
   }
 

@@ -139,6 +139,76 @@ describe("permissions", () => {
     await refuse();
   });
 
+  test("a prompt that the page gives up counts as refused: a site cannot bring up the window without end", async () => {
+    const world = new World();
+    const page = world.page();
+    const giveUp = async () => {
+      const abort = new AbortController();
+      const failure = failureOf(page.provider.connect({ signal: abort.signal }));
+      await world.clock.settle();
+      abort.abort(new Error("enough"));
+      expect(await failure).toMatchObject({ message: "enough" });
+      await world.clock.settle();
+    };
+    for (let i = 0; i < 3; i++) await giveUp();
+    expect(world.window).toMatchObject({ open: false, opened: 3 });
+    expect(await failureOf(page.provider.connect())).toMatchObject({ code: ErrorCode.LimitExceeded });
+    expect(world.window.opened).toBe(3);
+    const { permissions } = await world.worker();
+    expect(permissions.sites()).toMatchObject([{ origin: SITE, state: "blocked", lasts: "session" }]);
+    await permissions.unblock(SITE);
+    await giveUp();
+    expect(world.window.opened).toBe(4);
+  });
+
+  test("a call that is given up while another one waits for the same prompt is no refusal", async () => {
+    const world = new World();
+    const page = world.page();
+    const connected = page.provider.connect();
+    for (let i = 0; i < 3; i++) {
+      const abort = new AbortController();
+      const failure = failureOf(page.provider.connect({ signal: abort.signal }));
+      await world.clock.settle();
+      abort.abort(new Error("enough"));
+      await failure;
+    }
+    expect((await world.worker()).permissions.sites()).toEqual([]);
+    await world.answer("always");
+    expect((await connected).grants).toHaveLength(3);
+  });
+
+  test("a page that goes away refuses nothing: its prompt waits for the next one", async () => {
+    const world = new World();
+    for (let i = 0; i < 4; i++) {
+      const page = world.page();
+      void page.provider.connect().catch(() => undefined);
+      await world.clock.settle();
+      page.ports.at(-1)?.disconnect();
+      await world.clock.settle();
+    }
+    const connected = world.page().provider.connect();
+    await world.answer("always");
+    expect((await connected).grants).toHaveLength(3);
+    expect(world.window.opened).toBe(1);
+  });
+
+  test("a site that is allowed and asks for a key again and again is both allowed and blocked", async () => {
+    const world = new World();
+    const page = await world.trustedPage();
+    for (let i = 0; i < 3; i++) {
+      const refused = failureOf(page.provider.createReliableChannel({ channelId: "room", contentTopic: TOPIC }));
+      await world.answer("reject");
+      expect(await refused).toMatchObject({ code: ErrorCode.UserRejected });
+    }
+    const { permissions } = await world.worker();
+    expect(permissions.sites()).toMatchObject([
+      { origin: SITE, state: "granted", lasts: "always" },
+      { origin: SITE, state: "blocked", lasts: "session" },
+    ]);
+    await permissions.unblock(SITE);
+    expect(permissions.sites()).toMatchObject([{ origin: SITE, state: "granted" }]);
+  });
+
   test("a blocked origin is Unauthorized without a prompt until it is unblocked", async () => {
     const world = new World();
     const page = world.page();
@@ -185,6 +255,33 @@ describe("permissions", () => {
     await (await world.worker()).permissions.revoke(SITE);
     await world.recover();
     expect(reasons).toEqual(["revoked"]);
+  });
+
+  test("a page whose grant ended does not attach to a channel that is still there: it neither hears of it nor holds it", async () => {
+    const world = new World();
+    const page = world.page();
+    const connected = page.provider.connect();
+    await world.answer("once");
+    await connected;
+    await page.provider.createReliableChannel(PLAIN);
+    await world.kill();
+    world.browserSession = "second session";
+    const next = world.page();
+    await next.provider.status();
+    const params = { channelId: "room", events: true };
+    next.ports
+      .at(-1)
+      ?.postMessage({ type: "call", callId: crypto.randomUUID(), retry: false, method: "attach", params });
+    await world.clock.settle();
+    const { manager } = await world.worker();
+    const server = next.serverPorts.at(-1);
+    expect(server?.posted.at(-1)).toMatchObject({ type: "answer", error: { code: ErrorCode.Unauthorized } });
+    expect([[...manager.held()], manager.attendances]).toEqual([[], []]);
+    const told = server?.posted.length;
+    const status = { state: "open", health: "UNHEALTHY", pending: 1 } as const;
+    manager.tell({ origin: SITE, channelId: "room" }, { type: "status", status });
+    await world.clock.settle();
+    expect(server?.posted.length).toBe(told);
   });
 
   test("a repeated create of an old result does not outlive the grant", async () => {

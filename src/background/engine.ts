@@ -154,6 +154,7 @@ async function startOn(database: Database, surroundings: EngineSurroundings): Pr
     network: control,
     cipherPages,
     keys: uiKeys,
+    vault,
     seenFailures: await SeenFailures.load(settings),
     budget: channels.budget,
     setBadge,

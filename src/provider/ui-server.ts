@@ -7,6 +7,7 @@ import type { ChannelManagerApi, ChannelSummary } from "../channel/types.ts";
 import type { Clock } from "../common/clock.ts";
 import type { Result } from "../common/result.ts";
 import { err, ok, reasonOf } from "../common/result.ts";
+import type { Vault } from "../keys/vault.ts";
 import { LIMITS } from "../limits.ts";
 import type { NetworkConfig } from "../messaging/network-config.ts";
 import type { PeerTestFailure, TestedPeer } from "../messaging/peer-test.ts";
@@ -52,6 +53,7 @@ export interface UiServerParts {
   readonly permissions: Permissions;
   readonly network: NetworkControl;
   readonly keys: UiKeys;
+  readonly vault: Pick<Vault, "touch">;
   readonly seenFailures: SeenFailures;
   readonly cipherPages: CipherPages;
   /** The epoch budget; `undefined` where nothing is limited. */
@@ -146,9 +148,13 @@ export class UiServer {
   }
 
   async #run(parsed: ParsedCommand): Promise<Carried<unknown>> {
-    const { keys } = this.#parts;
+    const { keys, vault } = this.#parts;
     try {
-      if (parsed.kind === "plain") return await this.#perform(parsed.command);
+      if (parsed.kind === "plain") {
+        // As `UiKeys` does for its own. What the popup says of itself, while it stands open, is no use by a person.
+        if (parsed.command.type !== "seeFailures") await vault.touch();
+        return await this.#perform(parsed.command);
+      }
       if (parsed.kind === "key") return await keys.run(parsed.command);
       return refused("internal", "The command makes no sense.");
     } catch (thrown) {

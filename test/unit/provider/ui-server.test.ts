@@ -142,6 +142,42 @@ describe("the popup's server", () => {
     });
   });
 
+  test("what a person answers, takes away or looks up moves the time at which the vault locks", async () => {
+    const { world, command } = await opened();
+    const { vault } = await world.worker();
+    await vault.setPassword("correct horse");
+    const almost = LIMITS.keys.autoLockMs - 1;
+    const config = { name: "other", clusterId: 1, shards: 8, bootstrap: [] };
+    const used: readonly UiCommand[] = [
+      { type: "answerPrompt", id: "none", decision: "reject" },
+      { type: "revokeSite", origin: SITE },
+      { type: "revokeAllSites" },
+      { type: "unblockSite", origin: SITE },
+      { type: "closeChannel", channel: { origin: SITE, channelId: "room" } },
+      { type: "setNetwork", config },
+      { type: "testPeer", address: "/dns4/node.example/tcp/443/wss", config },
+      { type: "readDiagnostics" },
+      { type: "inspectKeyText", text: "" },
+    ];
+    for (const each of used) {
+      await world.clock.advance(almost);
+      await command(each);
+      expect([each.type, vault.state]).toEqual([each.type, "unlocked"]);
+    }
+    await world.clock.advance(almost);
+    expect(vault.state).toBe("unlocked");
+  });
+
+  test("a popup that stands open beside failing requests does not keep the vault unlocked", async () => {
+    const { world, command } = await opened();
+    const { vault } = await world.worker();
+    await vault.setPassword("correct horse");
+    await world.clock.advance(LIMITS.keys.autoLockMs - 1);
+    await command({ type: "seeFailures" });
+    await world.clock.advance(1);
+    expect(vault.state).toBe("locked");
+  });
+
   test("a command that makes no sense is answered, what is no command is dropped", async () => {
     const { world, popup, command } = await opened();
     expect((await command({ type: "format" } as unknown as UiCommand)).error?.message).toMatch(/no sense/);

@@ -293,6 +293,7 @@ export class World {
       network,
       cipherPages,
       keys: await UiKeys.load(commands),
+      vault,
       seenFailures: await SeenFailures.load(settings),
       budget: () => this.budget,
       browser: "Test browser",

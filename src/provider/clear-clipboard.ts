@@ -21,11 +21,16 @@ export interface ClearingRuntime {
   sendMessage(message: unknown): unknown;
 }
 
-/** Only the extension itself can send what arrives here. `view` is the page's window. */
+/** The part of the page's window that is used. */
+export interface ClearingView extends Pick<EventTarget, "addEventListener"> {
+  getSelection(): Pick<Selection, "isCollapsed" | "toString"> | null;
+}
+
+/** Only the extension itself can send what arrives here. */
 export function clearClipboardOnRequest(
   runtime: ClearingRuntime,
   write: (text: string) => Promise<void>,
-  view: Pick<EventTarget, "addEventListener">,
+  view: ClearingView,
 ): void {
   let disarm = (): void => {};
   const clear = (): Promise<boolean> =>
@@ -44,14 +49,17 @@ export function clearClipboardOnRequest(
     const { signal } = armed;
     disarm = () => armed.abort();
     // Before the page hears of it, and only what the person does: a page could make up both.
-    const at = (event: string, act: () => void): void =>
-      view.addEventListener(event, ({ isTrusted }) => isTrusted && act(), { capture: true, signal });
+    const at = (name: string, act: (event: Event) => void, capture = true): void =>
+      view.addEventListener(name, (event) => event.isTrusted && act(event), { capture, signal });
     at("pointerdown", () => {
       disarm();
       void clear().then((done) => done && cleared());
     });
-    at("copy", cleared);
-    at("cut", cleared);
+    for (const name of ["copy", "cut"]) {
+      at(name, (event) => hasSelection(view, event) && cleared());
+      // What the page made of it is known once the page has heard of it.
+      at(name, (event) => hasOwnContent(event) && cleared(), false);
+    }
     // Of the window itself: what is in front next may be where something else is copied.
     view.addEventListener("blur", disarm, { signal });
   };
@@ -63,4 +71,20 @@ export function clearClipboardOnRequest(
     });
     return true;
   });
+}
+
+/** Whether there is something to copy: keys that copy are told of all the same where nothing is selected. */
+function hasSelection(view: ClearingView, event: Event): boolean {
+  // What is selected in a field is no part of the window's selection in every browser.
+  const [field] = event.composedPath();
+  if (field && "selectionStart" in field && "selectionEnd" in field && typeof field.selectionStart === "number") {
+    return field.selectionStart !== field.selectionEnd;
+  }
+  const selection = view.getSelection();
+  return selection !== null && (!selection.isCollapsed || selection.toString() !== "");
+}
+
+/** Whether the page copies something of its own instead, as an editor does with the line of the cursor. */
+function hasOwnContent(event: Event): boolean {
+  return event.defaultPrevented && ((event as ClipboardEvent).clipboardData?.types.length ?? 0) > 0;
 }

@@ -34,14 +34,20 @@ export class SecretClipboard {
 
   async copy(secret: string): Promise<void> {
     this.#cancel?.();
+    const clearsAt = this.#clock.now() + LIMITS.ui.clipboardMs;
+    const before = await this.#deadline.get();
+    // First: this window may be gone in the next moment, and what it copied must not stay for ever.
+    await this.#deadline.set(clearsAt);
     try {
       await this.#write(secret);
     } catch {
+      // The clipboard still holds what it held.
+      await (before === undefined ? this.#deadline.clear() : this.#deadline.set(before));
       this.#show({ state: "failed", seconds: 0 });
       return;
     }
-    this.#clearsAt = this.#clock.now() + LIMITS.ui.clipboardMs;
-    await Promise.all([this.#deadline.set(this.#clearsAt), this.#tick()]);
+    this.#clearsAt = clearsAt;
+    await this.#tick();
   }
 
   /** Takes up what an earlier window copied. */

@@ -21,6 +21,8 @@ describe("a copied secret whose window is gone", () => {
   let session: FakeSession;
   let browser: ClearingBrowser;
   let view: EventTarget;
+  /** What is selected in the page, outside of its fields. */
+  let selected: string;
   let told: unknown[];
 
   beforeEach(async () => {
@@ -31,6 +33,7 @@ describe("a copied secret whose window is gone", () => {
     alarm = undefined;
     session = new FakeSession();
     view = new EventTarget();
+    selected = "";
     told = [];
     let listener: Listener | undefined;
     const runtime: ClearingRuntime = {
@@ -49,7 +52,9 @@ describe("a copied secret whose window is gone", () => {
         if (!inFront) throw new Error("Document is not focused.");
         content = text;
       },
-      view,
+      Object.assign(view, {
+        getSelection: () => ({ isCollapsed: selected === "", toString: () => selected }),
+      }),
     );
     browser = {
       storage: { session },
@@ -107,9 +112,9 @@ describe("a copied secret whose window is gone", () => {
   );
 
   /** What the person does in the page, or what the page pretends that they do. */
-  async function happens(name: string, isTrusted = true): Promise<void> {
-    const event = new Event(name);
-    Object.defineProperty(event, "isTrusted", { value: isTrusted });
+  async function happens(name: string, isTrusted = true, more: object = {}): Promise<void> {
+    const event = new Event(name, { cancelable: true });
+    for (const [key, value] of Object.entries({ isTrusted, ...more })) Object.defineProperty(event, key, { value });
     view.dispatchEvent(event);
     await new Promise(setImmediate);
   }
@@ -135,10 +140,54 @@ describe("a copied secret whose window is gone", () => {
     inFront = false;
     await due(clipboardMs);
     inFront = true;
-    content = "something of the person's";
+    selected = content = "something of the person's";
     await happens(event);
     await happens("pointerdown");
     expect([content, told]).toEqual(["something of the person's", news]);
+  });
+
+  const field = (selectionStart: number, selectionEnd: number) => ({
+    composedPath: () => [Object.assign(new EventTarget(), { selectionStart, selectionEnd })],
+  });
+  const data = (...types: readonly string[]) => ({ clipboardData: { types } });
+
+  test.each([
+    ["copy", "in the page", {}],
+    ["cut", "in the page", {}],
+    ["copy", "in the field that has the cursor", field(3, 3)],
+    ["copy", "and the page lets nothing be copied", { defaultPrevented: true, ...data() }],
+    ["copy", "and the page copies nothing of its own", data()],
+  ])("stays due after a %s where nothing is selected %s: it is still there", async (name, _, more) => {
+    inFront = false;
+    await due(clipboardMs);
+    inFront = true;
+    await happens(name, true, more);
+    expect([content, told]).toEqual(["secret", []]);
+    await happens("pointerdown");
+    expect([content, told]).toEqual(["", [CLIPBOARD_CLEARED]]);
+  });
+
+  test.each([
+    ["is selected in a field", field(1, 4)],
+    ["the page copies of its own", { defaultPrevented: true, ...data("text/plain") }],
+  ])("is left alone after a copy of what %s", async (_, more) => {
+    inFront = false;
+    await due(clipboardMs);
+    inFront = true;
+    content = "something of the person's";
+    await happens("copy", true, more);
+    await happens("pointerdown");
+    expect([content, told]).toEqual(["something of the person's", [CLIPBOARD_CLEARED]]);
+  });
+
+  test("stays due where a field has the cursor and something is selected elsewhere: that is not what is copied", async () => {
+    inFront = false;
+    await due(clipboardMs);
+    inFront = true;
+    selected = "a headline";
+    await happens("copy", true, field(0, 0));
+    await happens("pointerdown");
+    expect(content).toBe("");
   });
 
   test("is nothing to an alarm of which nobody knows why", async () => {

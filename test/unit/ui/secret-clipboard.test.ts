@@ -92,6 +92,37 @@ describe("SecretClipboard", () => {
     expect(at).toBeUndefined();
   });
 
+  it("says when it is due before it copies: the window may be gone in between", async () => {
+    const written: [string, number | undefined][] = [];
+    const deadline: ClipboardDeadline = {
+      get: async () => at,
+      set: async (next) => {
+        at = next;
+      },
+      clear: async () => {
+        at = undefined;
+      },
+    };
+    const watched = new SecretClipboard(
+      async (text) => {
+        written.push([text, at]);
+      },
+      deadline,
+      clock,
+    );
+    await watched.copy("secret");
+    expect(written).toEqual([["secret", clock.now() + LIMITS.ui.clipboardMs]]);
+  });
+
+  it("leaves an earlier secret its time where the next one cannot be copied", async () => {
+    await clipboard.copy("secret");
+    const due = at;
+    await clock.advance(1_000);
+    inFront = false;
+    await clipboard.copy("another");
+    expect([content, at, view.state]).toEqual(["secret", due, "failed"]);
+  });
+
   it("takes up what an earlier window copied, and clears at once what is overdue", async () => {
     content = "secret";
     at = clock.now() + 1_000;

@@ -12,12 +12,19 @@ export async function readQrFile(file: Blob): Promise<Result<string, "no-image" 
     return err("no-image");
   }
   const { width, height } = bitmap;
-  const context = new OffscreenCanvas(width, height).getContext("2d");
-  context?.drawImage(bitmap, 0, 0);
+  const pixels = pixelsOf(bitmap);
   bitmap.close();
-  const pixels = width * height > LIMITS.keys.qrPixels ? undefined : context?.getImageData(0, 0, width, height);
   const read = pixels === undefined ? undefined : await readQr({ width, height, data: pixels.data });
   return read?.ok === true ? read : err("no-code");
+}
+
+/** `undefined` where they are too many: a canvas takes their memory before anybody looks at it. */
+function pixelsOf(bitmap: ImageBitmap): ImageData | undefined {
+  const { width, height } = bitmap;
+  if (width * height > LIMITS.keys.qrPixels) return undefined;
+  const context = new OffscreenCanvas(width, height).getContext("2d");
+  context?.drawImage(bitmap, 0, 0);
+  return context?.getImageData(0, 0, width, height);
 }
 
 /** A code as a PNG file, sharp: each module is a square of whole pixels. */

@@ -243,6 +243,8 @@ export const LIMITS = {
     callsPerPrompt: 32,
     /** Bytes of an identifier, topic or key that a page passes. */
     textBytes: 256,
+    /** Bytes of an origin: a host name has 253 characters at most, beside scheme and port. */
+    originBytes: 512,
     /** Content topics in one grant, and scopes that a request for one names: there are three. */
     contentTopics: 64,
     scopes: 8,

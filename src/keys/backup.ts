@@ -1,5 +1,6 @@
 /**
- * The backup file: channels and keys behind a passphrase of their own, as text that says what it is.
+ * The backup file: channels and keys behind a passphrase of their own, as text that says what it is. Nothing is written
+ * that could not be read: a backup is looked at again when what it holds is nowhere else.
  *
  * It holds no sender ids and no messages. Whoever restores it gets sender ids of their own: two browsers that wrote under
  * one would take each other's messages for their own.
@@ -52,17 +53,47 @@ export interface Backup {
   readonly channels: readonly BackupChannel[];
 }
 
+export interface ReadableBackup extends Backup {
+  /** Channels that are in it beside those, and make no sense. */
+  readonly unreadableChannels: number;
+}
+
 export interface BackupError {
-  readonly kind: PasswordSealError["kind"] | "not-a-backup" | "newer-version" | "too-long" | "bad-password";
+  /** - `too-much`: what is to be saved is more, or longer, than a backup may hold. */
+  readonly kind:
+    | PasswordSealError["kind"]
+    | "not-a-backup"
+    | "newer-version"
+    | "too-long"
+    | "too-much"
+    | "bad-password";
   readonly message: string;
 }
 
 const failed = (kind: BackupError["kind"], message: string) => err<BackupError>({ kind, message });
 const NOT_A_BACKUP = failed("not-a-backup", "This is no backup of Reliable Channel.");
 const DAMAGED = failed("damaged", "The backup was changed or damaged.");
+const TOO_MUCH = failed("too-much", "This is more than a backup may hold, or longer.");
 
 const identifier = v.pipe(v.string(), v.minBytes(1), v.maxBytes(LIMITS.sds.identifierBytes));
 const name = v.pipe(v.string(), v.maxBytes(4 * LIMITS.keys.nameChars));
+const channel = v.object({
+  origin: v.pipe(v.string(), v.minBytes(1), v.maxBytes(LIMITS.provider.originBytes)),
+  channelId: identifier,
+  contentTopic: identifier,
+  profile: v.picklist(["logos", "logos-raw", "waku-sdk"]),
+  encryption: v.picklist(["none", "key", "page"]),
+  placement: v.picklist(["envelope", "content"]),
+  keyId: v.exactOptional(identifier),
+  earlierKeyIds: v.exactOptional(
+    v.pipe(
+      v.array(identifier),
+      // Earlier versions saved all that there were.
+      v.transform((ids) => ids.slice(0, LIMITS.keys.earlierKeys)),
+    ),
+  ),
+  name: v.exactOptional(name),
+});
 const contents = v.object({
   createdAt: v.number(),
   keys: v.pipe(
@@ -79,22 +110,7 @@ const contents = v.object({
     ),
     v.maxLength(LIMITS.keys.keys),
   ),
-  channels: v.pipe(
-    v.array(
-      v.object({
-        origin: identifier,
-        channelId: identifier,
-        contentTopic: identifier,
-        profile: v.picklist(["logos", "logos-raw", "waku-sdk"]),
-        encryption: v.picklist(["none", "key", "page"]),
-        placement: v.picklist(["envelope", "content"]),
-        keyId: v.exactOptional(identifier),
-        earlierKeyIds: v.exactOptional(v.pipe(v.array(identifier), v.maxLength(LIMITS.keys.earlierKeys))),
-        name: v.exactOptional(name),
-      }),
-    ),
-    v.maxLength(LIMITS.keys.backupChannels),
-  ),
+  channels: v.pipe(v.array(v.unknown()), v.maxLength(LIMITS.keys.backupChannels)),
 });
 
 const file = v.object({ format: v.literal(FORMAT), version: v.number() });
@@ -110,17 +126,19 @@ export async function writeBackup(
 ): Promise<Result<string, BackupError>> {
   const problem = passwordProblem(passphrase);
   if (problem !== undefined) return failed("bad-password", problem);
-  const plain = { createdAt, keys: keys.map((key) => ({ ...key, key: toBase64(key.key) })), channels };
-  const written = await sealWithPassword(utf8(JSON.stringify(plain)), passphrase, PURPOSE, parts);
+  const plain = JSON.stringify({ createdAt, keys: keys.map((key) => ({ ...key, key: toBase64(key.key) })), channels });
+  if (readContents(plain)?.unreadableChannels !== 0) return TOO_MUCH;
+  const written = await sealWithPassword(utf8(plain), passphrase, PURPOSE, parts);
   const { kdf } = written;
-  const text = {
+  const json = {
     format: FORMAT,
     version: VERSION,
     kdf: { ...kdf, salt: toBase64(kdf.salt) },
     sealed: toBase64(written.sealed),
     checksum: toBase64(written.checksum),
   };
-  return ok(`${JSON.stringify(text, undefined, 2)}\n`);
+  const text = `${JSON.stringify(json, undefined, 2)}\n`;
+  return text.length > LIMITS.keys.backupChars ? TOO_MUCH : ok(text);
 }
 
 /** Reads what anyone may have written: never throws, and everything in what it gives is of the right form. */
@@ -128,7 +146,7 @@ export async function readBackup(
   text: string,
   passphrase: string,
   { derive }: Pick<PasswordKdf, "derive">,
-): Promise<Result<Backup, BackupError>> {
+): Promise<Result<ReadableBackup, BackupError>> {
   if (text.length > LIMITS.keys.backupChars) return failed("too-long", "This is too long to be a backup.");
   const json = parseJson(trimPasted(text));
   const header = v.safeParse(file, json);
@@ -138,8 +156,20 @@ export async function readBackup(
   }
   const opened = await openWithPassword(binary(json), passphrase, PURPOSE, derive);
   if (!opened.ok) return opened;
-  const read = v.safeParse(contents, parseJson(fromUtf8(opened.value) ?? ""));
-  return read.success ? ok(read.output) : DAMAGED;
+  const read = readContents(fromUtf8(opened.value) ?? "");
+  return read === undefined ? DAMAGED : ok(read);
+}
+
+/** One channel that makes no sense, such as one of a later version, keeps no other from being read. */
+function readContents(json: string): ReadableBackup | undefined {
+  const read = v.safeParse(contents, parseJson(json));
+  if (!read.success) return undefined;
+  const { channels: saved, ...rest } = read.output;
+  const channels = saved.flatMap((each) => {
+    const parsed = v.safeParse(channel, each);
+    return parsed.success ? [parsed.output] : [];
+  });
+  return { ...rest, channels, unreadableChannels: saved.length - channels.length };
 }
 
 /** The blob as it was before it became text. Whatever is missing or unreadable in it stays missing. */

@@ -1,4 +1,5 @@
 /** Who is at the other end of a port, by what the browser says and nothing else. */
+import { LIMITS } from "../limits.ts";
 import type { RuntimePort } from "./runtime-port.ts";
 
 /** Host names for which plain HTTP is a secure context. */
@@ -16,7 +17,8 @@ export function pageOrigin(sender: RuntimePort["sender"], extensionId: string): 
 
 /** Whether it is written as the origin of a secure context, exactly. */
 export function isSiteOrigin(origin: string): boolean {
-  if (!URL.canParse(origin)) return false;
+  // A parser takes host names that no resolver would.
+  if (origin.length > LIMITS.provider.originBytes || !URL.canParse(origin)) return false;
   const url = new URL(origin);
   if (url.origin !== origin) return false;
   return url.protocol === "https:" || (url.protocol === "http:" && LOOPBACK.has(url.hostname));

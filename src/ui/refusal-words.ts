@@ -34,6 +34,7 @@ const WORDS = {
   "backup-not-a-backup": "refusedNoBackup",
   "backup-newer-version": "refusedBackupVersion",
   "backup-too-long": "refusedBackupTooLong",
+  "backup-too-much": "refusedBackupTooMuch",
   "invitation-not-an-invitation": "refusedNoInvitation",
   "invitation-newer-version": "refusedInvitationVersion",
   "invitation-typo": "refusedInvitationTypo",

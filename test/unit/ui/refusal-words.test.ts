@@ -69,6 +69,7 @@ const KINDS: Readonly<Record<UiRefusalKind, true>> = {
   "backup-not-a-backup": true,
   "backup-newer-version": true,
   "backup-too-long": true,
+  "backup-too-much": true,
   "invitation-not-an-invitation": true,
   "invitation-newer-version": true,
   "invitation-typo": true,

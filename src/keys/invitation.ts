@@ -21,6 +21,7 @@ import type { Placement } from "../encryption/cipher.ts";
 import { LIMITS } from "../limits.ts";
 import { fromBase32, toBase32 } from "./base32.ts";
 import { trimPasted } from "./key-formats.ts";
+import { visibleName } from "./visible-name.ts";
 
 const VERSION = 1;
 const DOMAIN = utf8(`reliable-channel invitation ${VERSION}\n`);
@@ -37,7 +38,7 @@ export interface Invitation {
   readonly contentTopic: string;
   readonly profile: Profile;
   readonly placement: Placement;
-  /** What the sender calls the channel; at most `LIMITS.keys.nameChars` characters. */
+  /** What the sender calls the channel: one visible line, at most `LIMITS.keys.nameChars` characters. */
   readonly name?: string;
 }
 
@@ -94,13 +95,14 @@ function fromFields(fields: readonly Field[]): Result<Invitation, InvitationErro
     return value instanceof Uint8Array && value.length <= LIMITS.sds.identifierBytes ? fromUtf8(value) : undefined;
   };
   const key = read(FIELD.key, "bytes");
-  const [channelId, contentTopic, name] = [textOf(FIELD.channelId), textOf(FIELD.contentTopic), textOf(FIELD.name)];
+  const [channelId, contentTopic] = [textOf(FIELD.channelId), textOf(FIELD.contentTopic)];
+  const name = visibleName(textOf(FIELD.name) ?? "");
   const profile = PROFILES[Number(read(FIELD.profile, "varint") ?? -1)];
   const placement = PLACEMENTS[Number(read(FIELD.placement, "varint") ?? -1)];
   if (!(key instanceof Uint8Array) || key.length !== KEY_BYTES || !channelId || !contentTopic) return UNUSABLE;
   if (profile === undefined || placement === undefined) return UNUSABLE;
   if (contentTopicProblem(contentTopic) !== undefined) return UNUSABLE;
-  const named = name !== undefined && name.length > 0 && [...name].length <= LIMITS.keys.nameChars;
+  const named = name.length > 0 && [...name].length <= LIMITS.keys.nameChars;
   return ok({ key: ownBytes(key), channelId, contentTopic, profile, placement, ...(named ? { name } : {}) });
 }
 

@@ -22,6 +22,7 @@ import { toBase64 } from "./base64.ts";
 import type { DataKeys } from "./data-keys.ts";
 import { type Fingerprint, fingerprintOf } from "./fingerprint.ts";
 import { formatKey, type KeyFormat } from "./key-formats.ts";
+import { visibleName } from "./visible-name.ts";
 
 const TABLE = "keys";
 /** Bytes of ids and handles: not to be guessed. */
@@ -322,9 +323,8 @@ export class KeyStore {
 
 const associatedData = (id: StoredKeyId): Bytes => utf8(JSON.stringify([TABLE, id]));
 
-/** One line, without what cannot be seen. */
 function nameOf(name: string): Result<string, KeyError> {
-  const given = name.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "").trim();
+  const given = visibleName(name);
   const { nameChars } = LIMITS.keys;
   if (given.length === 0) return failed("no-name", "A key needs a name.");
   if ([...given].length > nameChars) return failed("name-too-long", `A name has ${nameChars} characters at most.`);

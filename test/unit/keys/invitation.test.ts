@@ -26,7 +26,7 @@ const invitations: fc.Arbitrary<Invitation> = fc.record(
     contentTopic: fc.tuple(part, part, part, part).map((parts) => `/${parts.join("/")}`),
     profile: fc.constantFrom("logos", "logos-raw", "waku-sdk"),
     placement: fc.constantFrom("envelope", "content"),
-    name: fc.string({ minLength: 1, maxLength: 20 }),
+    name: fc.string({ minLength: 1, maxLength: 20 }).filter((name) => name.trim() === name && name !== ""),
   },
   { requiredKeys: ["key", "channelId", "contentTopic", "profile", "placement"] },
 );
@@ -98,6 +98,17 @@ describe("an invitation", () => {
       }),
       { numRuns: 500 },
     );
+  });
+
+  test("has a name of one line that can be seen, whatever its sender wrote", () => {
+    for (const [written, read] of [
+      ["Fri\u202eends\n\u200b ", "Friends"],
+      ["\u202e", undefined],
+      ["x".repeat(LIMITS.keys.nameChars + 1), undefined],
+    ]) {
+      const invitation = readInvitation(writeInvitation({ ...INVITATION, name: written ?? "" }));
+      expect(invitation.ok && invitation.value.name).toBe(read);
+    }
   });
 
   test("says what is wrong", () => {

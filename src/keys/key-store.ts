@@ -38,7 +38,7 @@ const row = v.object({
   /** Milliseconds since the Unix epoch, as all times here. */
   createdAt: v.number(),
   source: v.picklist(["made", "imported", "invitation", "backup"]),
-  /** The first origin that used it; it stays the owner even if it stops using it. */
+  /** The first of the origins that use it. */
   owner: v.exactOptional(v.string()),
   origins: v.array(v.object({ origin: v.string(), handle: v.string(), since: v.number() })),
   key: v.custom<Sealed>(isSealed),
@@ -52,11 +52,11 @@ export interface KeyInfo {
   readonly name: string;
   readonly createdAt: number;
   readonly source: KeySource;
-  /** The origin that first used it. */
+  /** The first of the origins that may use it. */
   readonly owner?: string;
   /** Every origin that may use it. */
   readonly origins: readonly string[];
-  /** Absent while the vault is locked. */
+  /** Absent while the vault is locked, and of a key that is damaged. */
   readonly fingerprint?: Fingerprint;
   /** Channels that write with it, or read with it what was written before. */
   readonly uses: readonly KeyUse[];
@@ -190,10 +190,21 @@ export class KeyStore {
     return ok(handle);
   }
 
-  /** Takes a key from an origin: its handle becomes unknown. */
+  /**
+   * Takes a key from an origin: its handle becomes unknown. Refused while a channel of the origin has the key. One that was
+   * the origin's alone is nobody's again, and so free for the site that was meant.
+   */
   async unbind(id: StoredKeyId, origin: string): Promise<Result<void, KeyError>> {
-    return this.#change(id, (stored) => {
-      return { ...stored, origins: stored.origins.filter((other) => other.origin !== origin) };
+    return this.#parts.transactor.run((): Result<void, KeyError> => {
+      const stored = this.#table.get(id);
+      if (stored === undefined) return NOT_FOUND;
+      const uses = this.#parts.usesOf(id).filter((use) => use.origin === origin);
+      if (uses.length > 0) return err({ kind: "in-use", message: "Channels of the site have this key.", uses });
+      const { owner, ...rest } = stored;
+      const origins = stored.origins.filter((other) => other.origin !== origin);
+      const next = owner === origin ? origins[0]?.origin : owner;
+      this.#table.put(id, { ...rest, ...(next === undefined ? {} : { owner: next }), origins });
+      return ok(undefined);
     });
   }
 

@@ -3,15 +3,15 @@ import * as v from "valibot";
 import { KEY_FORMATS } from "../keys/key-formats.ts";
 import { LIMITS } from "../limits.ts";
 
-const { keys, sds } = LIMITS;
+const { keys, provider, sds } = LIMITS;
 
-const text = (characters: number) => v.pipe(v.string(), v.maxLength(characters));
-/** Checked again, and in words, by whoever takes it. */
+/** Whoever takes it says in words what is too long; here is the end only of what is far beyond that. */
+const text = (characters: number) => v.pipe(v.string(), v.maxLength(2 * characters));
 const pasted = text(keys.backupChars);
-const name = text(4 * keys.nameChars);
-const password = text(2 * keys.passwordMaxChars);
+const name = text(2 * keys.nameChars);
+const password = text(keys.passwordMaxChars);
 const identifier = text(sds.identifierBytes);
-const origin = text(sds.identifierBytes);
+const origin = text(provider.originBytes);
 const channel = v.object({ origin: v.string(), channelId: v.string() });
 const keyId = identifier;
 
@@ -66,6 +66,7 @@ const keyCommand = v.variant("type", [
   v.object({ type: v.literal("renameKey"), keyId, name }),
   v.object({ type: v.literal("exportKey"), keyId, format: v.picklist(KEY_FORMATS) }),
   v.object({ type: v.literal("deleteKey"), keyId }),
+  v.object({ type: v.literal("takeKeyFromSite"), keyId, origin }),
   v.object({
     type: v.literal("createChannel"),
     origin,
@@ -73,6 +74,7 @@ const keyCommand = v.variant("type", [
     contentTopic: identifier,
     key: v.exactOptional(keyChoice),
   }),
+  v.object({ type: v.literal("openChannel"), channel }),
   v.object({ type: v.literal("renameChannel"), channel, label: name }),
   v.object({ type: v.literal("changeChannelKey"), channel, key: keyChoice }),
   v.object({ type: v.literal("deleteChannel"), channel }),

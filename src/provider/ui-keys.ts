@@ -2,6 +2,7 @@
  * Carries out what a person asks of keys, the vault, channels, invitations and backups. Every command may fail, and then
  * says why; what was not done then left nothing behind but, perhaps, a key that nothing uses.
  */
+import { readWith } from "../channel/rows.ts";
 import type { ChannelError, ChannelKey, ChannelManagerApi, ChannelParams, ChannelSummary } from "../channel/types.ts";
 import type { Clock } from "../common/clock.ts";
 import { err, ok, type Result } from "../common/result.ts";
@@ -10,12 +11,20 @@ import { type BackupChannel, type BackupKey, readBackup, writeBackup } from "../
 import { fingerprintOf } from "../keys/fingerprint.ts";
 import { type Invitation, readInvitation, writeInvitation } from "../keys/invitation.ts";
 import { parseKey } from "../keys/key-formats.ts";
-import type { KeyStore, KeyUse, StoredKeyId } from "../keys/key-store.ts";
+import type { KeyInfo, KeyStore, KeyUse, StoredKeyId } from "../keys/key-store.ts";
 import { type DeriveKey, type PasswordKdf, pbkdf2 } from "../keys/password-seal.ts";
 import { qrCode } from "../keys/qr.ts";
 import type { Vault } from "../keys/vault.ts";
+import { visibleName } from "../keys/visible-name.ts";
 import { LIMITS } from "../limits.ts";
-import type { UiKeyCommands, UiKeyCommandValue, UiRefusal, UiVaultSnapshot } from "../ui/background-api.ts";
+import type {
+  UiKey,
+  UiKeyChoice,
+  UiKeyCommands,
+  UiKeyCommandValue,
+  UiRefusal,
+  UiVaultSnapshot,
+} from "../ui/background-api.ts";
 import { carryOut } from "./key-choice.ts";
 import type { Permissions } from "./permissions.ts";
 import { isSiteOrigin } from "./principal.ts";
@@ -98,10 +107,17 @@ export class UiKeys {
       // Deleted already: what the person wanted.
       return deleted.ok || deleted.error.kind === "not-found" ? ok(undefined) : err(keyRefusal(deleted.error));
     },
+    takeKeyFromSite: async ({ keyId, origin }) => done(await this.#parts.keys.unbind(keyId, origin), keyRefusal),
     createChannel: (command) => this.#createChannel(command),
+    openChannel: async ({ channel }) => {
+      const known = this.#summary(channel);
+      if (!known) return NO_CHANNEL;
+      // Open already: what the person wanted.
+      return isClosed(known) ? this.#open(known) : ok(undefined);
+    },
     renameChannel: async ({ channel, label }) => {
-      const problem = labelProblem(label);
-      return problem ?? done(await this.#parts.manager.rename(channel, label.trim()), channelRefusal);
+      const name = visibleName(label);
+      return labelProblem(name) ?? done(await this.#parts.manager.rename(channel, name), channelRefusal);
     },
     changeChannelKey: (command) => this.#changeChannelKey(command),
     deleteChannel: async ({ channel }) => {
@@ -139,15 +155,8 @@ export class UiKeys {
         autoLockMinutes: autoLockMs === null ? null : autoLockMs / MINUTE_MS,
         welcomed: this.#welcomed || hasPassword,
       },
-      keys: keys.list().flatMap(({ id, name, fingerprint, createdAt, origins, uses }) => {
-        // What cannot be opened is nothing that can be used.
-        if (fingerprint === undefined) return [];
-        const channelsAs = (use: KeyUse["as"]): readonly ChannelKey[] =>
-          uses.flatMap(({ as, origin, channelId }) => (as === use ? [{ origin, channelId }] : []));
-        return [
-          { id, name, fingerprint, createdAt, origins, channels: channelsAs("writes"), earlierIn: channelsAs("reads") },
-        ];
-      }),
+      // While none can be opened, one that never can is not to be told from the others.
+      keys: vault.locked ? [] : keys.list().map(shownKey),
     };
   }
 
@@ -219,14 +228,43 @@ export class UiKeys {
     const { origin, channelId, contentTopic, key } = command;
     if (!isSiteOrigin(origin)) return NO_SITE;
     const known = this.#summary({ origin, channelId });
-    if (known && known.status.state !== "closed")
+    if (known && !isClosed(known))
       return refused("channel-already-exists", "The site has a channel of this name already.");
-    // A closed one is opened again as it was made, with everything it had.
-    if (known) return this.#open({ ...known, contentTopic });
+    // A closed one is opened again as it was made, with everything it had: only where that is what was asked for.
+    if (known) return this.#otherThan(known, command) ?? this.#open(known);
     const params = { origin, channelId, contentTopic };
     if (key === undefined) return this.#open({ ...params, encryption: "none" });
     const keyId = await this.#chosen(key, origin);
     return keyId.ok ? this.#open({ ...params, encryption: "key", keyId: keyId.value }) : keyId;
+  }
+
+  /** Why a channel is not the one that is asked for; `undefined` where it is. */
+  #otherThan(
+    { channelId, contentTopic, encryption, keyId }: ChannelSummary,
+    asked: UiKeyCommands["createChannel"]["params"],
+  ): Carried<never> | undefined {
+    const { key } = asked;
+    if (asked.contentTopic !== contentTopic || encryption !== (key === undefined ? "none" : "key")) {
+      return otherChannel(channelId);
+    }
+    if (key === undefined) return undefined;
+    const chosen = this.#present(key);
+    if (!chosen.ok) return chosen;
+    return chosen.value !== undefined && chosen.value === keyId ? undefined : otherKey(channelId);
+  }
+
+  /** The key of a choice, if it is here already. */
+  #present(choice: UiKeyChoice): Carried<StoredKeyId | undefined> {
+    switch (choice.kind) {
+      case "make":
+        return ok(undefined);
+      case "pick":
+        return ok(choice.keyId);
+      case "import": {
+        const parsed = parseKey(choice.text);
+        return parsed.ok ? ok(this.#parts.keys.find(parsed.value.key)?.id) : err(textRefusal(parsed.error));
+      }
+    }
   }
 
   async #changeChannelKey({ channel, key }: UiKeyCommands["changeChannelKey"]["params"]): Promise<Carried<undefined>> {
@@ -269,20 +307,19 @@ export class UiKeys {
     const bound = await this.#bind(keyId, origin, allowNewSite);
     if (!bound.ok) return bound;
     const params = { origin, channelId, contentTopic, profile, placement, encryption: "key" as const, keyId };
-    return this.#open({ ...params, ...(name === undefined ? {} : { label: name }) });
+    return this.#open({ ...params, ...labelled(name) });
   }
 
   /** Nothing is to be done if it is the same channel. Its key is not for an invitation to change: anybody can write one. */
-  #isThere(existing: ChannelSummary, { key, contentTopic, profile }: Invitation): Carried<undefined> {
+  #isThere(existing: ChannelSummary, { key, contentTopic, profile, placement }: Invitation): Carried<undefined> {
     const { channelId, keyId } = existing;
     const same =
-      existing.encryption === "key" && existing.contentTopic === contentTopic && existing.profile === profile;
-    if (!same) return refused("other-channel", `The site has another channel named ${channelId}.`);
-    if (keyId !== undefined && this.#parts.keys.find(key)?.id === keyId) return ok(undefined);
-    return refused(
-      "other-key",
-      `The site has the channel ${channelId} with another key: import the new key, and change the channel's.`,
-    );
+      existing.encryption === "key" &&
+      existing.contentTopic === contentTopic &&
+      existing.profile === profile &&
+      existing.placement === placement;
+    if (!same) return otherChannel(channelId);
+    return keyId !== undefined && this.#parts.keys.find(key)?.id === keyId ? ok(undefined) : otherKey(channelId);
   }
 
   /** Everything, or one channel with the keys that it writes and reads with. */
@@ -298,14 +335,19 @@ export class UiKeys {
       const key = keys.bytes(one.keyId);
       if (!key.ok) return err(keyRefusal(key.error));
     }
-    const wanted = one && new Set([one.keyId, ...one.earlierKeyIds]);
-    const kept = keys.list().flatMap(({ id, name }) => {
+    const wanted = one && new Set([one.keyId, ...readWith(one.earlierKeyIds)]);
+    const kept: BackupKey[] = [];
+    const missing: string[] = [];
+    for (const { id, name } of keys.list()) {
+      if (wanted?.has(id) === false) continue;
       const key = keys.bytes(id);
-      return key.ok && (wanted?.has(id) ?? true) ? [{ id, name, key: key.value }] : [];
-    });
+      if (key.ok) kept.push({ id, name, key: key.value });
+      // The others are all the more worth a backup.
+      else missing.push(name);
+    }
     const channels = (one ? [one] : manager.summaries()).map((summary) => savedChannel(summary, kept));
     const written = await writeBackup({ createdAt: clock.now(), keys: kept, channels }, passphrase, this.#parts);
-    return written.ok ? ok({ text: written.value }) : err(backupRefusal(written.error));
+    return written.ok ? ok({ text: written.value, missing }) : err(backupRefusal(written.error));
   }
 
   async #importBackup({
@@ -323,31 +365,30 @@ export class UiKeys {
       if (!imported.value.known) keys++;
     }
     let channels = 0;
-    for (const channel of backup.value.channels) if (await this.#restore(channel, restored)) channels++;
-    return ok({ keys, channels });
+    let failed = backup.value.unreadableChannels;
+    for (const channel of backup.value.channels) {
+      // One that is there already stays as it is.
+      if (this.#summary(channel)) continue;
+      if (await this.#restore(channel, restored)) channels++;
+      else failed++;
+    }
+    return ok({ keys, channels, failed });
   }
 
-  /** False where it is there already, or cannot be made from what the backup has. */
+  /** False where the channel cannot be made from what the backup has. */
   async #restore(saved: BackupChannel, restored: ReadonlyMap<string, StoredKeyId>): Promise<boolean> {
-    const { origin, channelId, contentTopic, profile, encryption, placement, name } = saved;
-    const channel = { origin, channelId };
-    if (!isSiteOrigin(origin) || this.#summary(channel)) return false;
-    const current = saved.keyId === undefined ? undefined : restored.get(saved.keyId);
-    if (encryption === "key" && current === undefined) return false;
-    const earlier = (saved.earlierKeyIds ?? []).flatMap((id) => restored.get(id) ?? []);
-    // Oldest first: each takes the place of the one before, which can then still read.
-    const sequence = encryption === "key" ? [...earlier.toReversed(), ...(current === undefined ? [] : [current])] : [];
-    for (const keyId of sequence) {
+    const { origin, channelId, contentTopic, profile, encryption, placement } = saved;
+    if (!isSiteOrigin(origin)) return false;
+    const params = { origin, channelId, contentTopic, profile, encryption, placement, ...labelled(saved.name) };
+    if (encryption !== "key") return (await this.#open(params)).ok;
+    const keyId = saved.keyId === undefined ? undefined : restored.get(saved.keyId);
+    if (keyId === undefined) return false;
+    const earlierKeyIds = (saved.earlierKeyIds ?? []).flatMap((id) => restored.get(id) ?? []);
+    for (const id of [keyId, ...earlierKeyIds]) {
       // Whoever made the backup had agreed to it.
-      if (!(await this.#bind(keyId, origin, true)).ok) return false;
+      if (!(await this.#bind(id, origin, true)).ok) return false;
     }
-    const [first, ...later] = sequence;
-    const keyed = first === undefined ? {} : { keyId: first };
-    const named = name === undefined ? {} : { label: name };
-    const opened = await this.#open({ ...channel, contentTopic, profile, encryption, placement, ...keyed, ...named });
-    if (!opened.ok) return false;
-    for (const keyId of later) if (!(await this.#parts.manager.changeKey(channel, keyId)).ok) return false;
-    return true;
+    return (await this.#open({ ...params, keyId, earlierKeyIds })).ok;
   }
 
   /**
@@ -362,7 +403,7 @@ export class UiKeys {
     return done(await manager.closeChannel({ origin, channelId }, "user"), channelRefusal);
   }
 
-  async #chosen(choice: Parameters<typeof carryOut>[1], origin: string): Promise<Carried<StoredKeyId>> {
+  async #chosen(choice: UiKeyChoice, origin: string): Promise<Carried<StoredKeyId>> {
     const chosen = await carryOut(this.#parts.keys, choice);
     if (!chosen.ok) return chosen;
     const bound = await this.#parts.transactor.run(() => chosen.value.bind(origin));
@@ -382,11 +423,35 @@ export class UiKeys {
 const NO_CHANNEL = refused("channel-unknown-channel", "There is no such channel.");
 const NO_SITE = refused("no-site", "A site's address is https:// and its name, without a path.");
 
+const otherChannel = (channelId: string) =>
+  refused("other-channel", `The site has another channel named ${channelId}.`);
+const otherKey = (channelId: string) =>
+  refused(
+    "other-key",
+    `The site has the channel ${channelId} with another key: import the new key, and change the channel's.`,
+  );
+
+const isClosed = ({ status }: ChannelSummary): boolean => status.state === "closed";
+
+function shownKey({ id, name, fingerprint, createdAt, origins, uses }: KeyInfo): UiKey {
+  const channelsAs = (use: KeyUse["as"]): readonly ChannelKey[] =>
+    uses.flatMap(({ as, origin, channelId }) => (as === use ? [{ origin, channelId }] : []));
+  return {
+    id,
+    name,
+    ...(fingerprint === undefined ? {} : { fingerprint }),
+    createdAt,
+    origins,
+    channels: channelsAs("writes"),
+    earlierIn: channelsAs("reads"),
+  };
+}
+
 /** As a backup with these keys has it. */
 function savedChannel(summary: ChannelSummary, keys: readonly BackupKey[]): BackupChannel {
   const { origin, channelId, contentTopic, profile, encryption, placement, label, keyId } = summary;
   const has = (id: string | undefined): id is string => keys.some((key) => key.id === id);
-  const earlierKeyIds = summary.earlierKeyIds.filter(has);
+  const earlierKeyIds = readWith(summary.earlierKeyIds).filter(has);
   return {
     origin,
     channelId,
@@ -400,17 +465,26 @@ function savedChannel(summary: ChannelSummary, keys: readonly BackupKey[]): Back
   };
 }
 
-/** What others called it is no reason to refuse their key. */
-function keyName(given: string): string {
-  const visible = given.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "").trim();
-  const cut = [...visible].slice(0, LIMITS.keys.nameChars).join("").trim();
-  return cut === "" ? "Invitation" : cut;
+/** What others called it is no reason to refuse what they give. */
+function cutName(given: string): string {
+  return [...visibleName(given)].slice(0, LIMITS.keys.nameChars).join("").trim();
 }
 
+function keyName(given: string): string {
+  return cutName(given) || "Invitation";
+}
+
+/** What others called a channel, where something of it can be seen. */
+function labelled(given = ""): Pick<ChannelParams, "label"> {
+  const label = cutName(given);
+  return label === "" ? {} : { label };
+}
+
+/** Of a label that can be seen. */
 function labelProblem(label: string): Carried<undefined> | undefined {
   const { nameChars } = LIMITS.keys;
-  if (label.trim() === "") return refused("label-missing", "A channel needs a name.");
-  if ([...label.trim()].length <= nameChars) return undefined;
+  if (label === "") return refused("label-missing", "A channel needs a name.");
+  if ([...label].length <= nameChars) return undefined;
   return refused("label-too-long", `A name has ${nameChars} characters at most.`);
 }
 

@@ -159,11 +159,18 @@ export interface UiVault {
   readonly welcomed: boolean;
 }
 
+/** What two people compare to see that they hold the same key. */
+export interface UiFingerprint {
+  readonly words: readonly string[];
+  readonly hex: string;
+}
+
 /** Never the key itself. */
 export interface UiKey {
   readonly id: string;
   readonly name: string;
-  readonly fingerprint: { readonly words: readonly string[]; readonly hex: string };
+  /** Left out where the key cannot be opened: what is stored of it was changed or damaged. */
+  readonly fingerprint?: UiFingerprint;
   readonly createdAt: number;
   /** Sites that may use it: the first that did, and those that the person allowed since. */
   readonly origins: readonly string[];
@@ -239,7 +246,7 @@ export interface UiKeyCommands {
       | {
           readonly kind: "key";
           readonly format: KeyTextFormat;
-          readonly fingerprint: UiKey["fingerprint"];
+          readonly fingerprint: UiFingerprint;
           /** The name of the key that is already here, if it is. */
           readonly known?: string;
         }
@@ -248,7 +255,7 @@ export interface UiKeyCommands {
           readonly channelId: string;
           readonly contentTopic: string;
           readonly name?: string;
-          readonly fingerprint: UiKey["fingerprint"];
+          readonly fingerprint: UiFingerprint;
         }
       | { readonly kind: "backup" };
   };
@@ -262,6 +269,9 @@ export interface UiKeyCommands {
     readonly value: { readonly text: string };
   };
   deleteKey: { readonly params: { readonly keyId: string }; readonly value: undefined };
+  /** Refused while a channel of the site has the key. */
+  takeKeyFromSite: { readonly params: { readonly keyId: string; readonly origin: string }; readonly value: undefined };
+  /** One that is there and closed is opened again, where it is the one described. */
   createChannel: {
     readonly params: {
       readonly origin: string;
@@ -272,6 +282,8 @@ export interface UiKeyCommands {
     };
     readonly value: undefined;
   };
+  /** As it was made, with everything it had. */
+  openChannel: { readonly params: { readonly channel: ChannelKey }; readonly value: undefined };
   renameChannel: {
     readonly params: { readonly channel: ChannelKey; readonly label: string };
     readonly value: undefined;
@@ -304,11 +316,13 @@ export interface UiKeyCommands {
   /** Of everything, or of one channel and its keys. */
   exportBackup: {
     readonly params: { readonly passphrase: string; readonly channel?: ChannelKey };
-    readonly value: { readonly text: string };
+    /** `missing`: names of keys that cannot be opened, and so are not in it. */
+    readonly value: { readonly text: string; readonly missing: readonly string[] };
   };
   importBackup: {
     readonly params: { readonly text: string; readonly passphrase: string };
-    readonly value: { readonly keys: number; readonly channels: number };
+    /** Keys and channels that were not here before, and channels that could not be restored. */
+    readonly value: { readonly keys: number; readonly channels: number; readonly failed: number };
   };
 }
 export type UiKeyCommand = {

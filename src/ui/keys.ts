@@ -1,6 +1,13 @@
 /** What views need to know about keys, without their words. */
 import type { ChannelKey } from "../channel/types.ts";
-import type { KeyTextFormat, UiChannelDetails, UiKey, UiKeyChoice, UiKeyCommandValue } from "./background-api.ts";
+import type {
+  KeyTextFormat,
+  UiChannelDetails,
+  UiFingerprint,
+  UiKey,
+  UiKeyChoice,
+  UiKeyCommandValue,
+} from "./background-api.ts";
 import { labelOf } from "./channel-list.ts";
 import type { MessageKey } from "./translate.ts";
 
@@ -28,8 +35,19 @@ export const FORMAT_FOUND: Readonly<Record<KeyTextFormat, MessageKey>> = {
   jwk: "foundJwk",
 };
 
-export function sameFingerprint(a: UiKey["fingerprint"], b: UiKey["fingerprint"]): boolean {
-  return a.hex === b.hex && a.words.join(" ") === b.words.join(" ");
+/** A key that cannot be opened has none, and is the same as no other. */
+export function sameFingerprint(a: UiKey["fingerprint"], b: UiFingerprint): boolean {
+  return a?.hex === b.hex && a.words.join(" ") === b.words.join(" ");
+}
+
+/** Keys that a channel can have: those that can be opened. */
+export function usableKeys(keys: readonly UiKey[]): readonly UiKey[] {
+  return keys.filter(({ fingerprint }) => fingerprint !== undefined);
+}
+
+/** Sites that keep a key, as channels of theirs have it. */
+export function keepingSites({ channels, earlierIn }: UiKey): ReadonlySet<string> {
+  return new Set([...channels, ...earlierIn].map(({ origin }) => origin));
 }
 
 /** Keys by name, as the words' language sorts them. */
@@ -53,7 +71,7 @@ export function channelLabels(
 
 /** The key with this fingerprint, where it is here and is another site's. */
 export function foreignFingerprint(
-  fingerprint: UiKey["fingerprint"],
+  fingerprint: UiFingerprint,
   keys: readonly UiKey[],
   origin: string,
 ): UiKey | undefined {

@@ -32,7 +32,6 @@ interface ChannelRow extends ChannelParams {
   readonly senderId: string;
   readonly open: boolean;
   readonly acknowledged: number;
-  readonly earlierKeyIds?: readonly string[];
 }
 
 interface SendRow extends ChannelKey {

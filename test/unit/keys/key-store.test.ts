@@ -145,15 +145,53 @@ describe("who may use a key", () => {
     expect(kindOf(unknown)).toBe("not-found");
   });
 
-  test("an origin that lost it asks again; the owner stays the owner", async () => {
+  test("taken from the only origin that had it, it is nobody's: the next one may have it, and the handle is unknown", async () => {
     const life = await new Machine().boot();
     const { id } = await make(life.keys);
     const handle = valueIn(await bind(life, id, SITE));
-    expect(kindOf(await life.keys.unbind(id, SITE))).toBe("ok");
+    for (let i = 0; i < 2; i++) expect(kindOf(await life.keys.unbind(id, SITE))).toBe("ok");
+    expect(life.keys.info(id)?.origins).toEqual([]);
+    expect(life.keys.info(id)).not.toHaveProperty("owner");
     expect(kindOf(life.keys.resolve(SITE, handle))).toBe("not-found");
-    expect(kindOf(await bind(life, id, OTHER))).toBe("consent-needed");
-    expect(valueIn(await bind(life, id, SITE))).not.toBe(handle);
+    expect(kindOf(await bind(life, id, OTHER))).toBe("ok");
+    expect(kindOf(await bind(life, id, SITE))).toBe("consent-needed");
+    expect(kindOf(await life.keys.unbind("unknown", SITE))).toBe("not-found");
   });
+
+  test("taken from its owner, it is the next origin's; taken from another one, it stays the owner's", async () => {
+    const life = await new Machine().boot();
+    const [a, b] = [await make(life.keys, "A"), await make(life.keys, "B")];
+    for (const { id } of [a, b]) {
+      valueIn(await bind(life, id, SITE));
+      valueIn(await bind(life, id, OTHER, "given"));
+    }
+    await life.keys.unbind(a.id, SITE);
+    await life.keys.unbind(b.id, OTHER);
+    expect(life.keys.list()).toMatchObject(
+      [
+        { id: a.id, owner: OTHER, origins: [OTHER] },
+        { id: b.id, owner: SITE, origins: [SITE] },
+      ].toSorted((x, y) => (x.id < y.id ? -1 : 1)),
+    );
+  });
+
+  test.each(["writes", "reads"] as const)(
+    "it is not taken from an origin with a channel that %s with it",
+    async (as) => {
+      const machine = new Machine();
+      const life = await machine.boot();
+      const { id } = await make(life.keys);
+      valueIn(await bind(life, id, SITE));
+      valueIn(await bind(life, id, OTHER, "given"));
+      machine.uses = [{ origin: SITE, channelId: "room", as }];
+      expect(await life.keys.unbind(id, SITE)).toMatchObject({
+        ok: false,
+        error: { kind: "in-use", uses: machine.uses },
+      });
+      expect(kindOf(await life.keys.unbind(id, OTHER))).toBe("ok");
+      expect(life.keys.info(id)?.origins).toEqual([SITE]);
+    },
+  );
 
   test("a key serves a bounded number of sites, and none that does not exist", async () => {
     const life = await new Machine().boot();

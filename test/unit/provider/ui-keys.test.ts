@@ -1,12 +1,18 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ownBytes } from "../../../src/common/bytes.ts";
+import { systemRandom } from "../../../src/encryption/random.ts";
+import { writeBackup } from "../../../src/keys/backup.ts";
 import { readInvitation, writeInvitation } from "../../../src/keys/invitation.ts";
 import { formatKey } from "../../../src/keys/key-formats.ts";
+import { LIMITS } from "../../../src/limits.ts";
 import { badgeOf } from "../../../src/provider/badge.ts";
 import { ErrorCode } from "../../../src/provider/provider-api.ts";
 import { parseCommand } from "../../../src/provider/ui-command-schema.ts";
+import type { Sealed } from "../../../src/storage/content-sealer.ts";
 import type { UiAnswer, UiCommand, UiKeyCommands, UiKeyCommandValue } from "../../../src/ui/background-api.ts";
+import { flipBit } from "../keys/support.ts";
+import { quickDerive } from "../keys/vault-world.ts";
 import { failureOf, SITE, TOPIC, World } from "./world.ts";
 
 const KEY = ownBytes(Uint8Array.from({ length: 32 }, (_, i) => 255 - i));
@@ -45,8 +51,17 @@ async function opened(world = new World()) {
     return answer.value as UiKeyCommandValue<K>;
   };
   const fails = async (sent: UiCommand): Promise<string | undefined> => (await command(sent)).error?.message;
+  const refusal = async (sent: UiCommand): Promise<string | undefined> => (await command(sent)).error?.kind;
   const { manager, keys, vault } = await world.worker();
-  return { world, popup, ask, fails, manager, keys, vault };
+  return { world, popup, ask, fails, refusal, manager, keys, vault };
+}
+
+/** Changes a stored key on the disk, and kills the worker. */
+async function damage(world: World, keyId: string): Promise<void> {
+  const row = (await world.storage.get("keys", [keyId])) as { readonly key: Sealed };
+  const key = { ...row.key, sealed: flipBit(row.key.sealed, 0) };
+  await world.storage.commit([{ table: "keys", key: [keyId], row: { ...row, key } }]);
+  await world.kill();
 }
 
 describe("the vault in the popup", () => {
@@ -167,6 +182,51 @@ describe("keys in the popup", () => {
     expect(popup.snapshot().keys).toEqual([]);
   });
 
+  test("what is far too long to be what it should be is refused as that", async () => {
+    const { refusal } = await opened();
+    const text = "x".repeat(LIMITS.keys.backupChars + 1);
+    const key = { kind: "import", text, name: "x" } as const;
+    expect(await refusal({ type: "inspectKeyText", text })).toBe("text-too-long");
+    expect(await refusal({ type: "importKey", text, name: "x" })).toBe("text-too-long");
+    expect(await refusal({ type: "createChannel", ...ROOM, contentTopic: TOPIC, key })).toBe("text-too-long");
+    expect(await refusal({ type: "acceptInvitation", text, origin: SITE })).toBe("invitation-too-long");
+    expect(await refusal({ type: "importBackup", text, passphrase: PASSWORD })).toBe("backup-too-long");
+  });
+
+  test("a key that cannot be opened is listed as that, and can be deleted; while locked, none is listed", async () => {
+    const { world, ask, popup } = await opened();
+    const { keyId } = await ask({ type: "makeKey", name: "Friends" });
+    await ask({ type: "createChannel", ...ROOM, contentTopic: TOPIC, key: { kind: "pick", keyId } });
+    await damage(world, keyId);
+    const next = await opened(world);
+    const [listed] = next.popup.snapshot().keys;
+    expect(listed).toMatchObject({ id: keyId, name: "Friends", origins: [SITE], channels: [ROOM] });
+    expect(listed).not.toHaveProperty("fingerprint");
+    expect(popup.snapshot().keys[0]).toHaveProperty("fingerprint");
+    expect(await next.refusal({ type: "exportKey", keyId, format: "hex" })).toBe("key-damaged");
+    await next.ask({ type: "setPassword", password: PASSWORD });
+    await next.ask({ type: "lock" });
+    expect(next.popup.snapshot().keys).toEqual([]);
+    await next.ask({ type: "unlock", password: PASSWORD });
+    await next.ask({ type: "deleteKey", keyId });
+    expect(next.popup.snapshot().keys).toEqual([]);
+  });
+
+  test("a key is taken away from a mistyped site once no channel of the site has it, and goes to the right one", async () => {
+    const { ask, refusal, popup } = await opened();
+    const { keyId } = await ask({ type: "makeKey", name: "Friends" });
+    const key = { kind: "pick", keyId } as const;
+    await ask({ type: "createChannel", ...ROOM, origin: OTHER, contentTopic: TOPIC, key });
+    const take = { type: "takeKeyFromSite", keyId, origin: OTHER } as const;
+    expect(await refusal(take)).toBe("key-in-use");
+    await ask({ type: "deleteChannel", channel: { ...ROOM, origin: OTHER } });
+    for (let i = 0; i < 2; i++) await ask(take);
+    expect(popup.snapshot().keys).toMatchObject([{ origins: [] }]);
+    await ask({ type: "createChannel", ...ROOM, contentTopic: TOPIC, key });
+    expect(popup.snapshot().keys).toMatchObject([{ origins: [SITE] }]);
+    expect(await refusal({ ...take, keyId: "nowhere" })).toBe("key-not-found");
+  });
+
   test("a key is imported once, in whatever format; an invitation or a backup pasted there says what it is", async () => {
     const { ask, fails, popup } = await opened();
     const first = await ask({ type: "importKey", text: HEX, name: "Pasted" });
@@ -229,7 +289,7 @@ describe("channels in the popup", () => {
     expect(await failureOf(another)).toMatchObject({ code: ErrorCode.InvalidParams });
   });
 
-  test("an open channel is not made twice, and a closed one is opened again as it was made", async () => {
+  test("an open channel is not made twice, and a closed one is opened again where it is what the form says", async () => {
     const { world, ask, fails, popup, manager } = await opened();
     const page = world.page();
     const connecting = page.provider.connect();
@@ -240,11 +300,50 @@ describe("channels in the popup", () => {
     await ask({ type: "createChannel", ...channel, contentTopic: TOPIC, key: { kind: "make", name: "Friends" } });
     expect(await fails({ type: "createChannel", ...channel, contentTopic: TOPIC })).toMatch(/already/);
     const [made] = popup.snapshot().channels;
+    const keyId = made?.keyId ?? "";
     await manager.closeChannel(channel, "user");
-    await ask({ type: "createChannel", ...channel, contentTopic: TOPIC });
+    const again = { type: "createChannel", ...channel, contentTopic: TOPIC } as const;
+    await ask({ ...again, key: { kind: "pick", keyId } });
     expect(popup.snapshot().channels).toEqual([made]);
     await manager.closeChannel(channel, "user");
-    expect(await fails({ type: "createChannel", ...channel, contentTopic: "/another/1/topic/proto" })).not.toBe("");
+    const { text } = await ask({ type: "exportKey", keyId, format: "hex" });
+    await ask({ ...again, key: { kind: "import", text, name: "The same" } });
+    expect(popup.snapshot().channels).toEqual([made]);
+    expect(popup.snapshot().keys).toHaveLength(1);
+  });
+
+  test("a closed channel is not opened as what the form does not say: plain for encrypted, or with another key", async () => {
+    const { refusal, ask, popup } = await opened();
+    const key = { kind: "make", name: "Friends" } as const;
+    await ask({ type: "createChannel", ...ROOM, contentTopic: TOPIC, key });
+    const plain = { origin: SITE, channelId: "plain" };
+    await ask({ type: "createChannel", ...plain, contentTopic: TOPIC });
+    const { keyId: other } = await ask({ type: "makeKey", name: "Other" });
+    const before = popup.snapshot();
+    const again = { type: "createChannel", ...ROOM, contentTopic: TOPIC } as const;
+    expect(await refusal(again)).toBe("other-channel");
+    expect(await refusal({ ...again, ...plain, key })).toBe("other-channel");
+    expect(await refusal({ ...again, contentTopic: "/another/1/topic/proto", key })).toBe("other-channel");
+    expect(await refusal({ ...again, key })).toBe("other-key");
+    expect(await refusal({ ...again, key: { kind: "pick", keyId: other } })).toBe("other-key");
+    expect(await refusal({ ...again, key: { kind: "import", text: HEX, name: "Pasted" } })).toBe("other-key");
+    expect(await refusal({ ...again, key: { kind: "import", text: "hello", name: "Pasted" } })).toBe("text-unknown");
+    // No key that nothing uses is left behind either.
+    expect(popup.snapshot()).toEqual(before);
+  });
+
+  test("a closed channel is opened again as it was made, whatever became of its key; opening an open one is no error", async () => {
+    const { world, ask, refusal, popup, manager } = await opened();
+    await world.trustedPage();
+    await ask({ type: "createChannel", ...ROOM, contentTopic: TOPIC, key: { kind: "make", name: "Friends" } });
+    const [made] = popup.snapshot().channels;
+    await ask({ type: "deleteKey", keyId: made?.keyId ?? "" });
+    await manager.closeChannel(ROOM, "user");
+    for (let i = 0; i < 2; i++) await ask({ type: "openChannel", channel: ROOM });
+    expect(popup.snapshot().channels).toEqual([made]);
+    expect(await refusal({ type: "openChannel", channel: { ...ROOM, channelId: "x" } })).toBe(
+      "channel-unknown-channel",
+    );
   });
 
   test("what cannot be made is refused in words", async () => {
@@ -279,7 +378,11 @@ describe("channels in the popup", () => {
       channels: [{ label: "Our room", keyId: second?.id, earlierKeyIds: [first] }],
       details: [{ channel: ROOM, label: "Our room", keyId: second?.id }],
     });
-    expect(await fails({ type: "renameChannel", channel: ROOM, label: " " })).toMatch(/needs a name/);
+    await ask({ type: "renameChannel", channel: ROOM, label: "Their\u202e\nroom" });
+    expect(popup.snapshot().channels[0]?.label).toBe("Theirroom");
+    for (const label of [" ", "\u202e\n"]) {
+      expect(await fails({ type: "renameChannel", channel: ROOM, label })).toMatch(/needs a name/);
+    }
     expect(await fails({ type: "renameChannel", channel: { ...ROOM, channelId: "x" }, label: "x" })).toMatch(/unknown/);
     expect(await fails({ type: "changeChannelKey", channel: ROOM, key: { kind: "pick", keyId: "x" } })).toMatch(
       /no such/,
@@ -410,10 +513,16 @@ describe("invitations in the popup", () => {
     await ask({ type: "createChannel", origin: SITE, channelId: "plain", contentTopic: TOPIC });
     const before = manager.summaries();
     const accept = { type: "acceptInvitation", origin: SITE } as const;
-    expect(await fails({ ...accept, text: CODE })).toMatch(/another key/);
+    expect(await fails({ ...accept, text: writeInvitation({ ...INVITED, placement: "envelope" }) })).toMatch(
+      /another key/,
+    );
     expect(await fails({ ...accept, text: writeInvitation({ ...INVITED, channelId: "plain" }) })).toMatch(
       /another channel/,
     );
+    const mine = keys.bytes(before[0]?.keyId ?? "");
+    const same = { ...INVITED, key: mine.ok ? mine.value : KEY };
+    expect(await fails({ ...accept, text: writeInvitation(same) })).toMatch(/another channel/);
+    expect(await fails({ ...accept, text: writeInvitation({ ...same, placement: "envelope" }) })).toBeUndefined();
     expect(await fails({ ...accept, text: "hello" })).toMatch(/no invitation/);
     expect(await fails({ type: "createInvitation", channel: { ...ROOM, channelId: "plain" } })).toMatch(/encrypted/);
     expect(await fails({ type: "createInvitation", channel: { ...ROOM, channelId: "x" } })).toMatch(/no such channel/);
@@ -441,14 +550,116 @@ describe("backups in the popup", () => {
     const { text } = await alice.ask({ type: "exportBackup", passphrase: PASSWORD });
     expect(text).not.toContain(HEX);
     const restore = { type: "importBackup", text, passphrase: PASSWORD } as const;
-    expect(await bob.ask(restore)).toEqual({ keys: 2, channels: 2 });
-    expect(await bob.ask(restore)).toEqual({ keys: 0, channels: 0 });
+    expect(await bob.ask(restore)).toEqual({ keys: 2, channels: 2, failed: 0 });
+    expect(await bob.ask(restore)).toEqual({ keys: 0, channels: 0, failed: 0 });
     const idOf = (name: string) => bob.keys.list().find((key) => key.name === name)?.id;
     expect(bob.manager.summaries()).toMatchObject([
       { ...ROOM, label: "Our room", encryption: "key", keyId: idOf("Second"), earlierKeyIds: [idOf("First")] },
       { origin: OTHER, channelId: "plain", encryption: "none" },
     ]);
     expect(bob.keys.find(KEY)).toMatchObject({ id: idOf("Second"), source: "backup", origins: [SITE] });
+  });
+
+  test("of a channel that had more keys than it reads with bring those that it reads with", async () => {
+    const [alice, bob] = [await opened(), await opened()];
+    const newest = LIMITS.keys.earlierKeys + 2;
+    await alice.ask({ type: "createChannel", ...ROOM, contentTopic: TOPIC, key: { kind: "make", name: "Key 0" } });
+    for (let n = 1; n <= newest; n++) {
+      await alice.ask({ type: "changeChannelKey", channel: ROOM, key: { kind: "make", name: `Key ${n}` } });
+    }
+    // As rows may be that an earlier version wrote.
+    expect(alice.manager.summaries()[0]?.earlierKeyIds).toHaveLength(newest);
+    const passphrase = PASSWORD;
+    const { text } = await alice.ask({ type: "exportBackup", passphrase });
+    const one = await alice.ask({ type: "exportBackup", passphrase, channel: ROOM });
+    const restored = LIMITS.keys.earlierKeys + 1;
+    expect(await bob.ask({ type: "importBackup", text: one.text, passphrase })).toEqual({
+      keys: restored,
+      channels: 1,
+      failed: 0,
+    });
+    const names = bob.manager.summaries()[0]?.earlierKeyIds.map((id) => bob.keys.info(id)?.name);
+    expect(names).toEqual(Array.from({ length: LIMITS.keys.earlierKeys }, (_, n) => `Key ${newest - 1 - n}`));
+    expect(await bob.ask({ type: "importBackup", text, passphrase })).toMatchObject({ keys: newest + 1 - restored });
+  });
+
+  test("make a channel with all its keys at once, so that a worker that dies over it leaves no retired key to write with", async () => {
+    const [alice, bob] = [await opened(), await opened()];
+    await alice.ask({ type: "createChannel", ...ROOM, contentTopic: TOPIC, key: { kind: "make", name: "First" } });
+    await alice.ask({ type: "changeChannelKey", channel: ROOM, key: { kind: "make", name: "Second" } });
+    const { text } = await alice.ask({ type: "exportBackup", passphrase: PASSWORD });
+    const wroteWith = new Set<string | undefined>();
+    bob.world.storage.afterCommit = () => {
+      for (const { keyId } of bob.manager.summaries()) wroteWith.add(keyId);
+    };
+    await bob.ask({ type: "importBackup", text, passphrase: PASSWORD });
+    expect([...wroteWith]).toEqual([bob.keys.list().find(({ name }) => name === "Second")?.id]);
+  });
+
+  test("count what cannot be restored apart from what was there already", async () => {
+    const [alice, bob] = [await opened(), await opened()];
+    const passphrase = PASSWORD;
+    const plain = { type: "createChannel", origin: SITE, contentTopic: TOPIC } as const;
+    await alice.ask({ type: "createChannel", ...ROOM, contentTopic: TOPIC, key: { kind: "make", name: "Friends" } });
+    await alice.ask({ ...plain, channelId: "there" });
+    await alice.ask({ ...plain, channelId: "new" });
+    await alice.manager.createReliableChannel({ ...ROOM, origin: "no site", contentTopic: TOPIC, encryption: "none" });
+    await alice.ask({ type: "deleteKey", keyId: alice.keys.list()[0]?.id ?? "" });
+    const { text } = await alice.ask({ type: "exportBackup", passphrase });
+    await bob.ask({ ...plain, channelId: "there" });
+    const restore = { type: "importBackup", text, passphrase } as const;
+    bob.manager.fail("limit");
+    expect(await bob.ask(restore)).toEqual({ keys: 0, channels: 0, failed: 3 });
+    bob.manager.failure = undefined;
+    expect(await bob.ask(restore)).toEqual({ keys: 0, channels: 1, failed: 2 });
+    expect(await bob.ask(restore)).toEqual({ keys: 0, channels: 0, failed: 2 });
+  });
+
+  test("clean the names in them, which anybody may have written", async () => {
+    const { ask, manager, keys } = await opened();
+    const channel = {
+      ...ROOM,
+      contentTopic: TOPIC,
+      profile: "logos",
+      encryption: "key",
+      placement: "envelope",
+    } as const;
+    const written = await writeBackup(
+      {
+        createdAt: 0,
+        keys: [{ id: "k", name: "Fri\u202eends", key: KEY }],
+        channels: [
+          { ...channel, keyId: "k", name: "Our\nroom" },
+          { ...channel, channelId: "other", keyId: "k", name: "\u202e" },
+        ],
+      },
+      PASSWORD,
+      { random: systemRandom, derive: quickDerive },
+    );
+    const text = written.ok ? written.value : "";
+    expect(await ask({ type: "importBackup", text, passphrase: PASSWORD })).toMatchObject({ channels: 2, failed: 0 });
+    expect(keys.find(KEY)?.name).toBe("Friends");
+    expect(manager.summaries().map(({ label }) => label)).toEqual(["Ourroom", "other"]);
+  });
+
+  test("name the keys that cannot be opened, and so are not in them", async () => {
+    const { world, ask } = await opened();
+    await ask({ type: "createChannel", ...ROOM, contentTopic: TOPIC, key: { kind: "make", name: "Old" } });
+    await ask({ type: "changeChannelKey", channel: ROOM, key: { kind: "make", name: "New" } });
+    const { keyId } = await ask({ type: "makeKey", name: "Unused" });
+    const passphrase = PASSWORD;
+    expect(await ask({ type: "exportBackup", passphrase })).toMatchObject({ missing: [] });
+    const { keys } = await world.worker();
+    const old = keys.list().find(({ name }) => name === "Old")?.id ?? "";
+    for (const id of [keyId, old]) await damage(world, id);
+    const [next, bob] = [await opened(world), await opened()];
+    const { text, missing } = await next.ask({ type: "exportBackup", passphrase });
+    expect(missing.toSorted()).toEqual(["Old", "Unused"]);
+    expect(await next.ask({ type: "exportBackup", passphrase, channel: ROOM })).toMatchObject({ missing: ["Old"] });
+    expect(await bob.ask({ type: "importBackup", text, passphrase })).toEqual({ keys: 1, channels: 1, failed: 0 });
+    await damage(world, next.keys.list().find(({ name }) => name === "New")?.id ?? "");
+    const last = await opened(world);
+    expect(await last.refusal({ type: "exportBackup", passphrase, channel: ROOM })).toBe("key-damaged");
   });
 
   test("of one channel bring that channel and the keys it writes and reads with, and nothing else", async () => {
@@ -461,7 +672,11 @@ describe("backups in the popup", () => {
     await alice.ask({ type: "makeKey", name: "Unused" });
 
     const { text } = await alice.ask({ type: "exportBackup", passphrase: PASSWORD, channel: ROOM });
-    expect(await bob.ask({ type: "importBackup", text, passphrase: PASSWORD })).toEqual({ keys: 2, channels: 1 });
+    expect(await bob.ask({ type: "importBackup", text, passphrase: PASSWORD })).toEqual({
+      keys: 2,
+      channels: 1,
+      failed: 0,
+    });
     const idOf = (name: string) => bob.keys.list().find((key) => key.name === name)?.id;
     expect(bob.manager.summaries()).toMatchObject([
       { ...ROOM, label: "Our room", encryption: "key", keyId: idOf("Second"), earlierKeyIds: [idOf("First")] },
@@ -474,7 +689,11 @@ describe("backups in the popup", () => {
     await alice.manager.createReliableChannel({ ...ROOM, contentTopic: TOPIC, encryption });
     await alice.ask({ type: "makeKey", name: "Unused" });
     const { text } = await alice.ask({ type: "exportBackup", passphrase: PASSWORD, channel: ROOM });
-    expect(await bob.ask({ type: "importBackup", text, passphrase: PASSWORD })).toEqual({ keys: 0, channels: 1 });
+    expect(await bob.ask({ type: "importBackup", text, passphrase: PASSWORD })).toEqual({
+      keys: 0,
+      channels: 1,
+      failed: 0,
+    });
     expect(bob.manager.summaries()).toMatchObject([{ ...ROOM, contentTopic: TOPIC, encryption }]);
   });
 
@@ -558,7 +777,9 @@ describe("hostile command frames", () => {
     "renameKey",
     "exportKey",
     "deleteKey",
+    "takeKeyFromSite",
     "createChannel",
+    "openChannel",
     "renameChannel",
     "changeChannelKey",
     "deleteChannel",

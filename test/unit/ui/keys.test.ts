@@ -3,10 +3,14 @@ import type { UiChannelDetails, UiKey } from "../../../src/ui/background-api.ts"
 import {
   belongsElsewhere,
   channelLabels,
+  foreignFingerprint,
   foreignKey,
   type KeyChoiceForm,
+  keepingSites,
   keyChoiceOf,
   listKeys,
+  sameFingerprint,
+  usableKeys,
 } from "../../../src/ui/keys.ts";
 
 const SITE = "https://a.example";
@@ -46,6 +50,30 @@ describe("a key belongs", () => {
   });
 });
 
+describe("a key that cannot be opened", () => {
+  const damaged: UiKey = { id: "damaged", name: "damaged", createdAt: 0, origins: [SITE], channels: [], earlierIn: [] };
+
+  it("is none that a channel can have, and the same as no other", () => {
+    expect(usableKeys([mine, damaged, fresh])).toEqual([mine, fresh]);
+    expect(sameFingerprint(damaged.fingerprint, { words: [], hex: "" })).toBe(false);
+    expect(sameFingerprint(mine.fingerprint, { words: ["mine", "canoe"], hex: "00000000" })).toBe(true);
+    expect(foreignFingerprint({ words: ["damaged", "canoe"], hex: "00000000" }, [damaged], OTHER)).toBeUndefined();
+  });
+});
+
+describe("the sites of a key", () => {
+  it("keep it for as long as a channel of theirs writes or reads with it", () => {
+    const room = (origin: string) => ({ origin, channelId: "room" });
+    const used = key("used", {
+      origins: [SITE, OTHER, "https://c.example"],
+      channels: [room(SITE)],
+      earlierIn: [room(OTHER)],
+    });
+    expect([...keepingSites(used)]).toEqual([SITE, OTHER]);
+    expect(keepingSites(mine).size).toBe(0);
+  });
+});
+
 describe("the choice of a key", () => {
   const form: KeyChoiceForm = { kind: "make", name: "Garden", keyId: "", text: "", found: undefined };
 
@@ -76,7 +104,12 @@ describe("the choice of a key", () => {
   });
 
   it("picks a pasted key that is here already, so that another site's key is never taken without the warning", () => {
-    const found = { kind: "key", format: "jwk", fingerprint: theirs.fingerprint, known: "theirs" } as const;
+    const found = {
+      kind: "key",
+      format: "jwk",
+      fingerprint: { words: ["theirs", "canoe"], hex: "00000000" },
+      known: "theirs",
+    } as const;
     const choice = keyChoiceOf({ ...form, kind: "import", text: "ff", found }, keys);
     expect(choice).toEqual({ kind: "pick", keyId: "theirs" });
     expect(foreignKey(choice, keys, SITE)).toBe(theirs);

@@ -290,6 +290,13 @@ export const empty: UiSnapshot = {
 export const welcome: UiSnapshot = { ...empty, vault: { ...empty.vault, welcomed: false } };
 export const locked: UiSnapshot = { ...full, vault: { ...full.vault, state: "locked" } };
 export const damaged: UiSnapshot = { ...full, keys: [], vault: { ...full.vault, state: "damaged" } };
+/** With a last key that cannot be opened. */
+export const unreadable: UiSnapshot = {
+  ...full,
+  keys: full.keys.map(({ fingerprint, ...each }) =>
+    each.id === "k3" || !fingerprint ? each : { ...each, fingerprint },
+  ),
+};
 export const askedForKey: UiSnapshot = { ...full, prompts: [encryptedPrompt] };
 export const askedByOther: UiSnapshot = {
   ...full,

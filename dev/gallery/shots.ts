@@ -1,5 +1,6 @@
 /** Every picture of the popup and the prompt, and how to come to what it shows. */
 import type { Page } from "playwright-core";
+import { LIMITS } from "../../src/limits.ts";
 import type { UiRefusal, UiSnapshot } from "../../src/ui/background-api.ts";
 import {
   type Answers,
@@ -18,6 +19,7 @@ import {
   many,
   paused,
   prompts,
+  unreadable,
   welcome,
 } from "./background.ts";
 import type { View } from "./views.ts";
@@ -54,6 +56,12 @@ async function openChannel(page: Page, label: string): Promise<void> {
 async function openUnderKeys(page: Page, button: "protect" | "backup"): Promise<void> {
   await page.getByTestId("tab-keys").click();
   await page.getByTestId(button).click();
+}
+
+async function chooseBackup(page: Page, text: string): Promise<void> {
+  await page
+    .getByTestId("backup-file")
+    .setInputFiles({ name: "reliable-channel-backup.json", mimeType: "application/json", buffer: Buffer.from(text) });
 }
 
 async function paste(page: Page, text: string): Promise<void> {
@@ -223,7 +231,35 @@ export const SHOTS: readonly Shot[] = [
     snapshot: empty,
     act: (page) => page.getByTestId("tab-keys").click(),
   },
+  {
+    name: "popup-keys-unreadable",
+    shows: ["keys", "key unreadable"],
+    page: "popup.html",
+    snapshot: unreadable,
+    act: (page) => page.getByTestId("tab-keys").click(),
+  },
   { name: "popup-key", shows: ["key"], page: "popup.html", snapshot: full, act: openKey },
+  {
+    name: "popup-key-damaged",
+    shows: ["key", "key damaged"],
+    page: "popup.html",
+    snapshot: unreadable,
+    act: async (page) => {
+      await page.getByTestId("tab-keys").click();
+      await page.getByTestId("key-row").filter({ hasText: "Spare" }).click();
+    },
+  },
+  {
+    name: "popup-key-site-remove",
+    shows: ["dialog keySiteRemoveTitle"],
+    page: "popup.html",
+    snapshot: full,
+    act: async (page) => {
+      await page.getByTestId("tab-keys").click();
+      await page.getByTestId("key-row").filter({ hasText: "Score sheets" }).click();
+      await page.getByTestId("key-site-remove").click();
+    },
+  },
   {
     name: "popup-key-export-ask",
     shows: ["dialog keyExportTitle"],
@@ -523,11 +559,7 @@ export const SHOTS: readonly Shot[] = [
     answers: { importBackup: refused("backup-damaged") },
     act: async (page) => {
       await openUnderKeys(page, "backup");
-      await page.getByTestId("backup-file").setInputFiles({
-        name: "reliable-channel-backup.json",
-        mimeType: "application/json",
-        buffer: Buffer.from("{}"),
-      });
+      await chooseBackup(page, "{}");
       await page.getByTestId("restore-passphrase").fill("garden gate");
       await page.getByTestId("backup-restore").click();
       await page.getByTestId("restore-passphrase-error").scrollIntoViewIfNeeded();
@@ -538,17 +570,39 @@ export const SHOTS: readonly Shot[] = [
     shows: ["notice"],
     page: "popup.html",
     snapshot: full,
-    answers: { importBackup: { value: { keys: 1, channels: 3 } } },
+    answers: { importBackup: { value: { keys: 1, channels: 3, failed: 0 } } },
     act: async (page) => {
       await openUnderKeys(page, "backup");
-      await page.getByTestId("backup-file").setInputFiles({
-        name: "reliable-channel-backup.json",
-        mimeType: "application/json",
-        buffer: Buffer.from("{}"),
-      });
+      await chooseBackup(page, "{}");
       await page.getByTestId("restore-passphrase").fill("garden gate");
       await page.getByTestId("backup-restore").click();
       await page.getByTestId("notice").waitFor();
+    },
+  },
+  {
+    name: "popup-backup-not-restored",
+    rare: true,
+    shows: ["notice"],
+    page: "popup.html",
+    snapshot: full,
+    answers: { importBackup: { value: { keys: 1, channels: 3, failed: 2 } } },
+    act: async (page) => {
+      await openUnderKeys(page, "backup");
+      await chooseBackup(page, "{}");
+      await page.getByTestId("restore-passphrase").fill("garden gate");
+      await page.getByTestId("backup-restore").click();
+      await page.getByTestId("notice").waitFor();
+    },
+  },
+  {
+    name: "popup-backup-too-large",
+    shows: ["backup", "backup file problem"],
+    page: "popup.html",
+    snapshot: full,
+    act: async (page) => {
+      await openUnderKeys(page, "backup");
+      await chooseBackup(page, " ".repeat(LIMITS.keys.backupChars + 1));
+      await page.getByTestId("backup-file-problem").scrollIntoViewIfNeeded();
     },
   },
   {

@@ -44,3 +44,12 @@ export function createTranslator(source: MessageSource): Translator {
     },
   };
 }
+
+/** OBJECT REPLACEMENT CHARACTER: it stands for something that is no text, and so nothing that is text has it. */
+const IN_PLACE = "\ufffc";
+
+/** What of a sentence stands before a name and after it, so that the name can be shown as an element of its own. */
+export function aroundName(sentence: (name: string) => string): readonly [string, string] {
+  const [before = "", ...after] = sentence(IN_PLACE).split(IN_PLACE);
+  return [before, after.join("")];
+}

@@ -1,6 +1,7 @@
 /** A backup: saved as a file in one profile, and restored from it in another. */
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { LIMITS } from "../../../src/limits.ts";
 import { ChannelPage, type EncryptedChannelParams } from "../../support/channel-page.ts";
 import type { ChromiumProfile } from "../../support/chromium.ts";
 import { type PageServer, startPageServer } from "../../support/page-server.ts";
@@ -112,6 +113,14 @@ describe("a backup", () => {
       await problem.filter({ hasText: words }).waitFor();
     }
     await screenshots(page, TEST_SCREENSHOTS, "popup-backup-wrong");
+    const film = Buffer.alloc(LIMITS.keys.backupChars + 1);
+    await page.getByTestId("backup-file").setInputFiles({ name: "film.mp4", mimeType: "video/mp4", buffer: film });
+    await page
+      .getByTestId("backup-file-problem")
+      .filter({ hasText: /too large/ })
+      .waitFor();
+    expect(await page.getByTestId("backup-restore").isDisabled()).toBe(true);
+    await popupScreenshots(page, "popup-backup-too-large");
     await popup.tab("keys");
     await page.getByTestId("keys-empty").waitFor();
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createTranslator } from "../../../src/ui/translate.ts";
+import { aroundName, createTranslator } from "../../../src/ui/translate.ts";
 
 function source(words: Readonly<Record<string, string>>) {
   return {
@@ -31,5 +31,14 @@ describe("createTranslator", () => {
 
   it("speaks English where the words do not say their language", () => {
     expect(createTranslator(source({})).locale).toBe("en");
+  });
+});
+
+describe("a sentence with a stranger's name in it", () => {
+  it("falls into what stands before the name and after it, wherever the language has the name", () => {
+    const { t } = createTranslator(source({ localeTag: "de", foundKnown: "Diesen Schlüssel hast du schon: $1." }));
+    expect(aroundName((name) => t("foundKnown", name))).toEqual(["Diesen Schlüssel hast du schon: ", "."]);
+    expect(aroundName((name) => `${name} ist hier`)).toEqual(["", " ist hier"]);
+    expect(aroundName(() => "ohne Namen")).toEqual(["ohne Namen", ""]);
   });
 });

@@ -147,11 +147,14 @@ export const FOUND_NOTHING: Answers = {
   inspectKeyText: { error: { kind: "text-wrong-length", message: "", bytes: 31 } },
 };
 
+const ALL_SCOPES: UiPrompt["scopes"] = ["channel:create", "channel:send", "channel:receive"];
+
 export const prompts: readonly UiPrompt[] = [
   {
     id: "p1",
     origin: "https://chat.river-collective.example",
     requestedAt: now,
+    scopes: ALL_SCOPES,
     channel: {
       channelId: "allotment",
       contentTopic: "/river-chat/1/allotment/proto",
@@ -159,13 +162,23 @@ export const prompts: readonly UiPrompt[] = [
       profile: "logos",
     },
   },
-  { id: "p2", origin: "http://localhost:5173", requestedAt: now },
+  { id: "p2", origin: "http://localhost:5173", requestedAt: now, scopes: ALL_SCOPES },
 ];
+
+/** It asks for as little as it can, and one of its topics is as long as topics may be. */
+export const narrowPrompt: UiPrompt = {
+  id: "p4",
+  origin: RIVER,
+  requestedAt: now,
+  scopes: ["channel:receive"],
+  contentTopics: ["/river-chat/1/allotment/proto", `/river-chat/1/${"archive-".repeat(28)}/proto`],
+};
 
 export const encryptedPrompt: UiPrompt = {
   id: "p3",
   origin: RIVER,
   requestedAt: now,
+  scopes: ALL_SCOPES,
   channel: {
     channelId: "allotment",
     contentTopic: "/river-chat/1/allotment/proto",

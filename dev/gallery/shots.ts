@@ -17,6 +17,7 @@ import {
   LOCAL,
   locked,
   many,
+  narrowPrompt,
   paused,
   prompts,
   unreadable,
@@ -497,6 +498,13 @@ export const SHOTS: readonly Shot[] = [
       await page.getByTestId("prompt-reject").click();
       await page.getByTestId("prompt-origin").filter({ hasText: LOCAL }).waitFor();
     },
+  },
+  {
+    name: "prompt-topics",
+    rare: true,
+    shows: ["prompt", "prompt topics"],
+    page: "prompt.html",
+    snapshot: { ...full, prompts: [narrowPrompt] },
   },
   {
     name: "prompt-expired",

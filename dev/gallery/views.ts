@@ -49,6 +49,7 @@ export const VIEWS = {
   "prompt invitation": "prompt-invitation",
   "prompt key choice": "key-choice",
   "prompt locked": "prompt-locked",
+  "prompt topics": "prompt-topics",
   "prompt unencrypted": "prompt-unencrypted",
   "prompt unlock": "prompt-unlock",
   "prompt unlocked": "prompt-unlocked",

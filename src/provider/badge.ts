@@ -13,7 +13,10 @@ const FAILED = "#b91c1c";
 const MOST = 99;
 
 /** Prompts first: a site waits for them. Failures until the person has looked at them. */
-export function badgeOf({ prompts, unseenFailures }: Pick<UiSnapshot, "prompts" | "unseenFailures">): Badge {
+export function badgeOf({
+  prompts,
+  unseenFailures,
+}: Pick<UiSnapshot, "unseenFailures"> & { readonly prompts: readonly unknown[] }): Badge {
   if (prompts.length > 0) return { text: countText(prompts.length), colour: WAITING };
   return { text: unseenFailures > 0 ? `!${countText(unseenFailures)}` : "", colour: FAILED };
 }

@@ -281,12 +281,14 @@ export class Permissions {
     await this.#forget(origin, ({ blockedSince: _, pausedUntil: __, ...rest }) => ({ ...rest, refusals: [] }));
   }
 
-  /** Open prompts, oldest first. */
+  /** Open prompts, oldest first, each with all that the site may do once it is allowed. */
   prompts(): readonly UiPrompt[] {
     return [...this.#prompts.values()]
       .sort((a, b) => a.requestedAt - b.requestedAt)
-      .map(({ id, origin, requestedAt, channel, keyChoice }) => {
-        return { id, origin, requestedAt, ...(channel && { channel }), ...(keyChoice && { keyChoice }) };
+      .map((prompt) => {
+        const { id, origin, requestedAt, channel, keyChoice } = prompt;
+        const reach = reachOf(this.#grant(origin), prompt);
+        return { id, origin, requestedAt, ...reach, ...(channel && { channel }), ...(keyChoice && { keyChoice }) };
       });
   }
 
@@ -459,6 +461,13 @@ function covers(
   return wants.contentTopics?.every((topic) => has.contentTopics?.includes(topic)) ?? false;
 }
 
+/** What may be done with what is granted and with what is asked for together: all of its scopes on all of its topics. */
+function reachOf(current: SiteGrant | undefined, prompt: PromptRow): Pick<SiteGrant, "scopes" | "contentTopics"> {
+  const scopes = ALL_SCOPES.filter((scope) => prompt.scopes.includes(scope) || current?.scopes.includes(scope));
+  if (!prompt.contentTopics || (current && !current.contentTopics)) return { scopes };
+  return { scopes, contentTopics: [...new Set([...(current?.contentTopics ?? []), ...prompt.contentTopics])] };
+}
+
 function refusedOnce(site: SiteRow, now: number): SiteRow {
   const { refusals: bound, refusalWindowMs, refusalBlockMs } = LIMITS.origin;
   const refusals = [...site.refusals.filter((at) => now - at < refusalWindowMs), now];
@@ -483,15 +492,10 @@ function decided(
     case "once": {
       const { pausedUntil: _, ...rest } = site;
       const always = decision === "always" || (current !== undefined && current.session === null);
-      const topics =
-        prompt.contentTopics && (!current || current.contentTopics)
-          ? [...new Set([...(current?.contentTopics ?? []), ...prompt.contentTopics])]
-          : undefined;
       const grant: SiteGrant = {
         since: current?.since ?? now,
         session: always ? null : browserSession,
-        scopes: ALL_SCOPES.filter((scope) => prompt.scopes.includes(scope) || current?.scopes.includes(scope)),
-        ...(topics && { contentTopics: topics }),
+        ...reachOf(current, prompt),
       };
       return { ...rest, refusals: [], grant };
     }

@@ -35,11 +35,20 @@ export interface UiSite {
   readonly pending: number;
 }
 
+/** What a site may be allowed to do, by the names of the page contract. */
+export type UiScope = "channel:create" | "channel:send" | "channel:receive";
+
 /** A connect prompt that waits for the person. */
 export interface UiPrompt {
   readonly id: string;
   readonly origin: string;
   readonly requestedAt: number;
+  /**
+   * What the site may do once it is allowed, with what it may do already: through all of its channels, or with
+   * `contentTopics` through those on one of these topics.
+   */
+  readonly scopes: readonly UiScope[];
+  readonly contentTopics?: readonly string[];
   /** The channel that the page asked for, where the call was `createReliableChannel`. */
   readonly channel?: {
     readonly channelId: string;

@@ -299,6 +299,54 @@ describe("permissions", () => {
     });
   });
 
+  test("a prompt says what is asked for: the scopes, and the topics that they are limited to", async () => {
+    const world = new World();
+    const scopes = ["channel:receive"] as const;
+    void world.page().provider.connect({ scopes, contentTopics: [TOPIC, OTHER_TOPIC, TOPIC] });
+    void world.page("https://other.example").provider.createReliableChannel(PLAIN);
+    await world.clock.settle();
+    const { permissions } = await world.worker();
+    const asked = { id: expect.any(String), requestedAt: world.clock.now() };
+    expect(permissions.prompts()).toEqual([
+      { ...asked, origin: SITE, scopes, contentTopics: [TOPIC, OTHER_TOPIC] },
+      {
+        ...asked,
+        origin: "https://other.example",
+        scopes: ["channel:create", "channel:send", "channel:receive"],
+        channel: { channelId: "room", contentTopic: TOPIC, encryption: "none", profile: "logos" },
+      },
+    ]);
+  });
+
+  test("a prompt says of a site that is allowed something already what it may do then: what is granted, to the letter", async () => {
+    const world = new World();
+    const { provider } = world.page();
+    const { permissions } = await world.worker();
+    const allow = async (asked: Promise<unknown>) => {
+      await world.clock.settle();
+      const [{ scopes, contentTopics } = { scopes: [] }] = permissions.prompts();
+      await world.answer("always");
+      await asked;
+      const grants = await provider.permissions();
+      expect(grants.map(({ scope }) => scope)).toEqual(scopes);
+      for (const grant of grants) expect(grant.contentTopics).toEqual(contentTopics);
+      return { scopes, contentTopics };
+    };
+    await allow(provider.connect({ scopes: ["channel:receive"], contentTopics: [TOPIC] }));
+    expect(await allow(provider.connect({ scopes: ["channel:send"], contentTopics: [OTHER_TOPIC] }))).toEqual({
+      scopes: ["channel:send", "channel:receive"],
+      contentTopics: [TOPIC, OTHER_TOPIC],
+    });
+    const all = ["channel:create", "channel:send", "channel:receive"];
+    const contentTopics = [TOPIC, OTHER_TOPIC, "/test/1/third/proto"];
+    const third = { ...PLAIN, contentTopic: "/test/1/third/proto" };
+    expect(await allow(provider.createReliableChannel(third))).toEqual({ scopes: all, contentTopics });
+    expect(await allow(provider.connect({ scopes: ["channel:send"] }))).toEqual({
+      scopes: all,
+      contentTopics: undefined,
+    });
+  });
+
   test("scopes and topics that were not granted are asked for, and added to the grant", async () => {
     const world = new World();
     const page = world.page();

@@ -8,7 +8,8 @@ interface Message {
   readonly placeholders?: Readonly<Record<string, { readonly content: string }>>;
 }
 
-const LOCALES = join(import.meta.dirname, "../../../public/_locales");
+const ROOT = join(import.meta.dirname, "../../..");
+const LOCALES = join(ROOT, "public/_locales");
 
 function read(locale: string): Readonly<Record<string, Message>> {
   return JSON.parse(readFileSync(join(LOCALES, locale, "messages.json"), "utf8"));
@@ -58,6 +59,22 @@ describe("the words", () => {
 
   it("tell the translator what each is for", () => {
     expect(Object.entries(english).filter(([, { description = "" }]) => description === "")).toEqual([]);
+  });
+
+  it("are all used somewhere", () => {
+    const sources = ["src", "entrypoints"].flatMap((folder) =>
+      readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
+        .filter((path) => /\.(ts|svelte)$/.test(path))
+        .map((path) => readFileSync(join(ROOT, folder, path), "utf8")),
+    );
+    sources.push(readFileSync(join(ROOT, "wxt.config.ts"), "utf8"));
+    const named = new Set(
+      sources.flatMap((source) => [...source.matchAll(/"(?:__MSG_)?(\w+?)(?:__)?"/g)].map(([, key]) => key)),
+    );
+    const unused = Object.keys(english).filter(
+      (key) => !named.has(key) && !named.has(key.replace(/_(zero|one|two|few|many|other)$/, "")),
+    );
+    expect(unused).toEqual([]);
   });
 
   it("have every plural form that their language tells whole numbers apart by", () => {

@@ -3,7 +3,12 @@ import { describe, expect, it } from "vitest";
 import type { UiPrompt } from "../../../src/ui/background-api.ts";
 import { answered, EMPTY_QUEUE, position, withPrompts } from "../../../src/ui/prompt-queue.ts";
 
-const prompt = (id: string): UiPrompt => ({ id, origin: `https://${id}.example`, requestedAt: 1 });
+const prompt = (id: string): UiPrompt => ({
+  id,
+  origin: `https://${id}.example`,
+  requestedAt: 1,
+  scopes: ["channel:receive"],
+});
 const [a, b, c] = [prompt("a"), prompt("b"), prompt("c")];
 
 describe("the prompt queue", () => {

@@ -5,13 +5,14 @@ import { LIMITS } from "../limits.ts";
 
 const { keys, provider, sds } = LIMITS;
 
-/** Whoever takes it says in words what is too long; here is the end only of what is far beyond that. */
-const text = (characters: number) => v.pipe(v.string(), v.maxLength(2 * characters));
-const pasted = text(keys.backupChars);
-const name = text(2 * keys.nameChars);
-const password = text(keys.passwordMaxChars);
-const identifier = text(sds.identifierBytes);
-const origin = text(provider.originBytes);
+const text = (characters: number) => v.pipe(v.string(), v.maxLength(characters));
+/** Checked again by whoever takes it, who has words for what is too long: here ends only what is far beyond that. */
+const bounded = (characters: number) => text(2 * characters);
+const pasted = bounded(keys.backupChars);
+const name = bounded(2 * keys.nameChars);
+const password = bounded(keys.passwordMaxChars);
+const identifier = bounded(sds.identifierBytes);
+const origin = bounded(provider.originBytes);
 const channel = v.object({ origin: v.string(), channelId: v.string() });
 const keyId = identifier;
 

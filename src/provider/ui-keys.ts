@@ -2,7 +2,6 @@
  * Carries out what a person asks of keys, the vault, channels, invitations and backups. Every command may fail, and then
  * says why; what was not done then left nothing behind but, perhaps, a key that nothing uses.
  */
-import { readWith } from "../channel/rows.ts";
 import type { ChannelError, ChannelKey, ChannelManagerApi, ChannelParams, ChannelSummary } from "../channel/types.ts";
 import type { Clock } from "../common/clock.ts";
 import { err, ok, type Result } from "../common/result.ts";
@@ -335,7 +334,7 @@ export class UiKeys {
       const key = keys.bytes(one.keyId);
       if (!key.ok) return err(keyRefusal(key.error));
     }
-    const wanted = one && new Set([one.keyId, ...readWith(one.earlierKeyIds)]);
+    const wanted = one && new Set([one.keyId, ...readWith(one)]);
     const kept: BackupKey[] = [];
     const missing: string[] = [];
     for (const { id, name } of keys.list()) {
@@ -447,11 +446,15 @@ function shownKey({ id, name, fingerprint, createdAt, origins, uses }: KeyInfo):
   };
 }
 
+/** Earlier keys of a channel, newest first. Its row may have more, as earlier versions wrote it. */
+const readWith = ({ earlierKeyIds }: ChannelSummary): readonly StoredKeyId[] =>
+  earlierKeyIds.slice(0, LIMITS.keys.earlierKeys);
+
 /** As a backup with these keys has it. */
 function savedChannel(summary: ChannelSummary, keys: readonly BackupKey[]): BackupChannel {
   const { origin, channelId, contentTopic, profile, encryption, placement, label, keyId } = summary;
   const has = (id: string | undefined): id is string => keys.some((key) => key.id === id);
-  const earlierKeyIds = readWith(summary.earlierKeyIds).filter(has);
+  const earlierKeyIds = readWith(summary).filter(has);
   return {
     origin,
     channelId,

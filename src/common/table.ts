@@ -102,8 +102,9 @@ export class Table<K extends string | number, V> {
   }
 
   #write(key: K, before: V | undefined, after: V | undefined): void {
-    this.#set(key, before, after);
+    // First: a write that fails half-way, as where an observer throws, is undone as well.
     this.#journal.note(new TableWrite(this.name, [...this.#scope, key], key, before, after, this.#restore));
+    this.#set(key, before, after);
   }
 
   readonly #restore: Restore<K, V> = (key, after, before) => this.#set(key, after, before);

@@ -38,8 +38,8 @@ export class CausalDelivery {
 
   /** A dependency is met: delivers what waited for it only, and what waited for that, in causal order. */
   met(messageId: string, outcome: OutcomeDraft): void {
-    if (!this.#state.incoming.hasDependants(messageId)) return;
-    this.#flow(this.#released(messageId), outcome);
+    const released = this.#released(messageId);
+    if (released.length > 0) this.#flow(released, outcome);
   }
 
   /** Delivers what waited for nothing but what was given up, or for what is earlier, and nothing earlier is left. */
@@ -49,27 +49,28 @@ export class CausalDelivery {
 
   /** Delivers these, the last one first, and what waited for them. */
   #flow(released: Released[], outcome: OutcomeDraft): void {
+    const { incoming } = this.#state;
     let ready = released;
-    for (let next = ready.pop(); next !== undefined; next = ready.pop()) {
-      this.deliver(next, outcome);
-      const more = this.#released(next.messageId);
-      if (more.length > 0) ready = inOrder([...ready, ...more]);
+    try {
+      for (let next = ready.pop(); next !== undefined; next = ready.pop()) {
+        this.deliver(next, outcome);
+        incoming.delivered(next.messageId);
+        const more = this.#released(next.messageId);
+        if (more.length > 0) ready = inOrder([...ready, ...more]);
+      }
+    } finally {
+      incoming.endDelivery();
     }
   }
 
   /** Messages that waited for nothing but this one; parked no more. The earliest is last, where `pop` takes it. */
   #released(dependency: string): Released[] {
-    const { incoming } = this.#state;
-    const released: Released[] = [];
-    for (const messageId of incoming.dependantsOf(dependency)) {
-      const row = incoming.meet(messageId, dependency);
-      if (row) released.push({ messageId, ...row });
-    }
-    return released.length === 0 ? released : inOrder([...released, ...this.#first()]);
+    const free = this.#state.incoming.takeFree(dependency).map(toReleased);
+    return free.length === 0 ? free : inOrder([...free, ...this.#first()]);
   }
 
   #first(): Released[] {
-    return inOrder(this.#state.incoming.takeFirst().map(([messageId, row]) => ({ messageId, ...row })));
+    return inOrder(this.#state.incoming.takeFirst().map(toReleased));
   }
 
   /**
@@ -81,6 +82,10 @@ export class CausalDelivery {
     const { seen } = this.#state;
     return seen.kindOf(messageId) === "lost" || lamport < seen.passedUntil;
   }
+}
+
+function toReleased([messageId, row]: readonly [messageId: string, row: IncomingRow]): Released {
+  return { messageId, ...row };
 }
 
 /** By Lamport timestamp and id, the earliest last. */

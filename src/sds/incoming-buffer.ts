@@ -1,6 +1,7 @@
 import { OrderedIndex } from "./ordered-index.ts";
 import { SenderTimes } from "./sender-times.ts";
 import type { IncomingRow, MissingRow, SdsTables } from "./tables.ts";
+import { WaitingIndex } from "./waiting-index.ts";
 
 /** A parked message that names missing ones. */
 export interface Namer {
@@ -32,7 +33,7 @@ export class IncomingBuffer {
   readonly #times: SenderTimes<IncomingRow>;
   /** Those that wait for what is earlier. */
   readonly #byBarrier: OrderedIndex<IncomingRow>;
-  readonly #dependants = new Map<string, Set<string>>();
+  readonly #waiting: WaitingIndex;
   /** The order of what is parked. It outlives that some of it is taken out: what is left is in that order. */
   #rank: Rank | undefined;
   #bytes = 0;
@@ -46,11 +47,10 @@ export class IncomingBuffer {
     this.#byDeadline = new OrderedIndex(tables.missing, ({ giveUpMs }) => giveUpMs);
     this.#byRequest = new OrderedIndex(tables.missing, ({ requestMs }) => requestMs);
     this.#times = new SenderTimes(tables.incoming);
-    tables.incoming.observe((key, before, after) => {
+    this.#waiting = new WaitingIndex(tables);
+    tables.incoming.observe((_key, before, after) => {
       if (after && (before === undefined || before.behind !== after.behind)) this.#rank = undefined;
       this.#bytes += (after?.bytes ?? 0) - (before?.bytes ?? 0);
-      for (const dependency of before?.waitsFor ?? []) this.#unlink(dependency, key);
-      for (const dependency of after?.waitsFor ?? []) this.#link(dependency, key);
     });
   }
 
@@ -94,17 +94,25 @@ export class IncomingBuffer {
     this.#missing.delete(messageId);
   }
 
-  /** One dependency of a parked message is met. Returns its row once that was the last one, and it is parked no more. */
-  meet(messageId: string, dependency: string): IncomingRow | undefined {
-    const row = this.#incoming.get(messageId);
-    if (!row) return undefined;
-    const waitsFor = row.waitsFor.filter((id) => id !== dependency);
-    if (waitsFor.length === 0) {
-      this.#incoming.delete(messageId);
-      return row;
+  /** What waited for this dependency, which is met, and waits for nothing any more: parked no more, and to be delivered. */
+  takeFree(dependency: string): readonly (readonly [messageId: string, row: IncomingRow])[] {
+    const free: [string, IncomingRow][] = [];
+    for (const messageId of this.#waiting.dependantsOf(dependency)) {
+      const row = this.#waiting.isFree(messageId) ? this.#incoming.get(messageId) : undefined;
+      if (row) free.push([messageId, row]);
     }
-    this.#incoming.put(messageId, { ...row, waitsFor });
-    return undefined;
+    for (const [messageId] of free) this.#waiting.release(messageId);
+    return free;
+  }
+
+  /** What was taken out is delivered now. Until then it is among what others wait for. */
+  delivered(messageId: string): void {
+    this.#waiting.delivered(messageId);
+  }
+
+  /** Nothing that was taken out is to be delivered any more. */
+  endDelivery(): void {
+    this.#waiting.endRelease();
   }
 
   /**
@@ -116,8 +124,10 @@ export class IncomingBuffer {
     const namers = this.namersOf(dependencies);
     for (const dependency of dependencies) this.#missing.delete(dependency);
     for (const { messageId, row } of namers) {
+      // Not only met: what is given up may still come, be parked, and would be waited for again.
       const waitsFor = row.waitsFor.filter((id) => !dependencies.has(id));
-      this.#incoming.put(messageId, { ...row, waitsFor, ...(waitsFor.length === 0 ? { behind: sequence } : {}) });
+      const behind = this.#waiting.isFree(messageId) ? { behind: sequence } : {};
+      this.#incoming.put(messageId, { ...row, waitsFor, ...behind });
     }
   }
 
@@ -132,23 +142,15 @@ export class IncomingBuffer {
       else free.push([messageId, row]);
       if (longest < least) break;
     }
-    for (const [messageId] of free) this.#incoming.delete(messageId);
+    for (const [messageId] of free) this.#waiting.release(messageId);
     return free;
-  }
-
-  hasDependants(messageId: string): boolean {
-    return this.#dependants.has(messageId);
-  }
-
-  dependantsOf(messageId: string): readonly string[] {
-    return [...(this.#dependants.get(messageId) ?? [])];
   }
 
   /** The parked messages that name some of these missing ones, each once. */
   namersOf(dependencies: Iterable<string>): readonly Namer[] {
     const namers = new Map<string, Namer>();
     for (const dependency of dependencies) {
-      for (const messageId of this.#dependants.get(dependency) ?? []) {
+      for (const messageId of this.#waiting.dependantsOf(dependency)) {
         const known = namers.get(messageId);
         known?.names.add(dependency);
         const row = known ? undefined : this.#incoming.get(messageId);
@@ -221,7 +223,7 @@ export class IncomingBuffer {
     const found = new Set<string>();
     const open = [messageId];
     for (let id = open.pop(); id !== undefined; id = open.pop()) {
-      for (const dependant of this.#dependants.get(id) ?? []) {
+      for (const dependant of this.#waiting.dependantsOf(id)) {
         if (found.has(dependant)) continue;
         found.add(dependant);
         open.push(dependant);
@@ -286,7 +288,7 @@ export class IncomingBuffer {
         const followers: string[] = [];
         const open = [last];
         for (let id = open.pop(); id !== undefined; id = open.pop()) {
-          for (const dependant of this.#dependants.get(id) ?? []) {
+          for (const dependant of this.#waiting.dependantsOf(id)) {
             if (dependant === last || above.has(dependant) || rank.follow.has(dependant)) continue;
             rank.follow.add(dependant);
             followers.push(dependant);
@@ -298,17 +300,5 @@ export class IncomingBuffer {
       above.add(last);
     }
     return rank;
-  }
-
-  #link(dependency: string, dependant: string): void {
-    const dependants = this.#dependants.get(dependency);
-    if (dependants) dependants.add(dependant);
-    else this.#dependants.set(dependency, new Set([dependant]));
-  }
-
-  #unlink(dependency: string, dependant: string): void {
-    const dependants = this.#dependants.get(dependency);
-    if (!dependants?.delete(dependant)) return;
-    if (dependants.size === 0) this.#dependants.delete(dependency);
   }
 }

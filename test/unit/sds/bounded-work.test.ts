@@ -1,5 +1,6 @@
 /** What strangers can make a member do and keep with messages that wait for others: bounded work, and bounded rows. */
 import { describe, expect, test, vi } from "vitest";
+import { LIMITS } from "../../../src/limits.ts";
 import { craft, Peer, runTimers, START } from "./sds-peer.ts";
 
 const AT = START / 1000;
@@ -58,6 +59,31 @@ describe("giving up writes a few rows per message that waits", () => {
     expect(me.delivered).toEqual(ids(COUNT, "m"));
     expect(rows).toBeLessThanOrEqual(2 * COUNT);
   });
+});
+
+test("what a dependency releases is written once each, however much each of them waited for", () => {
+  const [COUNT, NAMED] = [80, 60];
+  const me = member();
+  for (const [i, messageId] of ids(COUNT, "m").entries()) {
+    const earlier = ids(COUNT, "m").slice(Math.max(0, i - NAMED), i);
+    me.receive(craft({ messageId, after: ["first", ...earlier], lamportTimestamp: BigInt(AT + 1 + i) }));
+  }
+  const written = parkedWrites(me, () => me.receive(craft({ messageId: "first", lamportTimestamp: BigInt(AT) })));
+  expect(me.delivered).toEqual(["first", ...ids(COUNT, "m")]);
+  expect(written).toEqual({ rows: COUNT, ids: 0 });
+});
+
+test("a chain of parts as long as the log, each named by the next one only, is named in one go", () => {
+  const me = member();
+  const last = LIMITS.sds.log - 10;
+  for (let i = 0; i <= last; i++) {
+    const wire = craft({ messageId: `p${i}`, after: i === 0 ? [] : [`p${i - 1}`], lamportTimestamp: BigInt(AT + i) });
+    me.sds.handleIncoming(wire, { now: START, messageHash: "ab".repeat(32), random: 0.5, isInner: () => true });
+  }
+  me.commit();
+  const naming = craft({ messageId: "whole", after: [`p${last}`], lamportTimestamp: BigInt(AT + 20_000) });
+  expect(me.receive(naming).delivered).toEqual(["whole"]);
+  expect([...me.tables.log.values()].filter(({ names }) => names !== undefined)).toEqual([]);
 });
 
 test("giving up reads each history once, however many of its entries are given up", () => {

@@ -74,8 +74,15 @@ export const LIMITS = {
     lostAfterMs: 10 * MINUTE,
     /** Dependencies looked for at once, per channel. */
     missing: 4_096,
+    /**
+     * Bytes of one message of ours at most: with topic, marker and time around it, and what encryption adds, of which a
+     * page's own may add a KiB, the network takes it.
+     */
+    messageBytes: 148 * KIB,
     /** Entries of our causal history at most, where more than the usual number are needed to keep the causal order. */
     causalHistoryMax: 64,
+    /** Bytes of an entry of it at most: message id, retrieval hint and sender id, and what is around them. */
+    historyEntryBytes: 256 + 64 + 256 + 16,
     /** Milliseconds by which a Lamport timestamp may run ahead of our clock: a burst adds a second per message. */
     skewMs: DAY,
     /** Our bloom filters: error rate (0–1), least capacity, message ids at most, and messages of ours that name an id. */
@@ -101,6 +108,14 @@ export const LIMITS = {
     responseGroupMembers: 128,
     /** Other participants remembered per channel. */
     members: 1_000,
+    /**
+     * Those heard within this time count as there, and delay acknowledgements by the root of their number; up to this
+     * many: with 64 the first of them still answers before a retransmission, and nobody can delay it for longer.
+     */
+    memberActiveMs: 1 * HOUR,
+    membersActive: 64,
+    /** Milliseconds between two notes that a member was heard. */
+    memberHeardStepMs: 5 * MINUTE,
     /** Milliseconds by which a timer may be late before the time in between counts as slept through. */
     timerSlackMs: 30 * SECOND,
     /** Bytes of identifiers: participants, channels, messages; and of retrieval hints, of which a message hash has 32. */

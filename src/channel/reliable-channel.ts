@@ -247,7 +247,9 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     this.attend(now);
     const last = segments.value.length - 1;
     const messageIds = segments.value.map((segment, index) => {
-      const wrapped = this.#sds.wrapOutgoing(segment, { now, ephemeral, ...(index < last ? { inner: true } : {}) });
+      const random = this.#shell.parts.chance.random();
+      const part = index < last ? { inner: true as const } : {};
+      const wrapped = this.#sds.wrapOutgoing(segment, { now, random, ephemeral, ...part });
       return wrapped.messageId;
     });
     const entries = this.#sendState.accept({
@@ -310,7 +312,10 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   /** Inside a transaction. The released message belongs to the first entry that still waits, which it names. */
   onReleased({ owner, messageId, ephemeral, wire }: QueuedMessage): void {
     // A surplus release has no waiting entry: drop it rather than send what nobody waits for.
-    if (owner.kind === "segment" && !this.#sendState.isAwaiting(owner.entry)) return;
+    if (owner.kind === "segment" && !this.#sendState.isAwaiting(owner.entry)) {
+      if (ephemeral) this.#sds.forget(messageId);
+      return;
+    }
     this.#tables.outbox.put(this.#nextOutboxKey++, {
       owner,
       messageId,
@@ -321,9 +326,10 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   }
 
   /** Inside a transaction. Only an ephemeral message is ever refused: one that waited so long is of no use to anyone. */
-  onRefused({ owner }: QueuedMessage): void {
+  onRefused({ owner, messageId }: QueuedMessage): void {
     if (owner.kind !== "segment") return;
     this.#conclude(this.#sendState.onDispatchFailed(owner.entry, WAITED_TOO_LONG));
+    this.#sds.forget(messageId);
   }
 
   /**

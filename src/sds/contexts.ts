@@ -4,6 +4,8 @@
 export interface OutgoingContext {
   /** Milliseconds since the Unix epoch. */
   readonly now: number;
+  /** Uniform in [0, 1). */
+  readonly random: number;
   readonly ephemeral: boolean;
   /** A part of a longer message, other than the last. */
   readonly inner?: true;

@@ -19,6 +19,8 @@ export interface SdsLayout {
   repairHash(text: string): bigint;
   /** The filter that this layout sends for `identifiers` message ids in the `nth` message with a filter. */
   filterShape(identifiers: number, nth: number): FilterShape;
+  /** Bytes of the largest filter that this layout sends. */
+  readonly filterBytesMost: number;
   encodeFilter(filter: BloomFilter): Bytes;
   /** `undefined` where the filter makes no sense: the message counts all the same. Never throws. */
   decodeFilter(bytes: Uint8Array): BloomFilter | undefined;

@@ -38,6 +38,7 @@ export const lip109Layout: SdsLayout = {
   hashPair,
   repairHash,
   filterShape: () => SHAPE,
+  filterBytesMost: FILTER_BYTES,
   encodeFilter: (filter) => filter.copyBytes(),
   decodeFilter,
 };

@@ -1,22 +1,48 @@
-import type { SdsTables } from "./tables.ts";
+import { OrderedIndex } from "./ordered-index.ts";
+import type { MemberRow, SdsTables } from "./tables.ts";
 
-/** The other participants that were heard. Beyond the bound nobody new is remembered. */
+export interface MemberBounds {
+  readonly members: number;
+  readonly membersActive: number;
+  readonly memberActiveMs: number;
+  readonly memberHeardStepMs: number;
+}
+
+/** The other participants that were heard. Beyond the bound, whoever is silent for longest is forgotten. */
 export class Members {
   readonly #members: SdsTables["members"];
-  readonly #bound: number;
+  readonly #bounds: MemberBounds;
+  readonly #byHeard: OrderedIndex<MemberRow>;
 
-  constructor(members: SdsTables["members"], bound: number) {
+  constructor(members: SdsTables["members"], bounds: MemberBounds) {
     this.#members = members;
-    this.#bound = bound;
+    this.#bounds = bounds;
+    this.#byHeard = new OrderedIndex(members, ({ heardMs }) => heardMs);
   }
 
   get size(): number {
     return this.#members.size;
   }
 
-  heard(senderId: string): void {
-    if (senderId === "" || this.#members.has(senderId) || this.#members.size >= this.#bound) return;
-    this.#members.put(senderId, {});
+  /** How many were heard lately, as of the awake time `ms`: those that may answer. Counted up to a bound. */
+  active(ms: number): number {
+    let active = 0;
+    for (const senderId of this.#byHeard.descending()) {
+      if (active === this.#bounds.membersActive) break;
+      if ((this.#members.get(senderId)?.heardMs ?? 0) <= ms - this.#bounds.memberActiveMs) break;
+      active++;
+    }
+    return active;
+  }
+
+  heard(senderId: string, ms: number): void {
+    if (senderId === "") return;
+    const row = this.#members.get(senderId);
+    // A member that talks writes its row from time to time only.
+    if (row !== undefined && ms - row.heardMs < this.#bounds.memberHeardStepMs) return;
+    const silent = this.#byHeard.first();
+    if (row === undefined && silent && this.#members.size >= this.#bounds.members) this.#members.delete(silent.key);
+    this.#members.put(senderId, { ...row, heardMs: ms });
   }
 
   /**
@@ -34,6 +60,6 @@ export class Members {
   spoke(senderId: string, lamport: number): void {
     const row = this.#members.get(senderId);
     if (!row || (row.firstLamport !== undefined && row.firstLamport <= lamport)) return;
-    this.#members.put(senderId, { firstLamport: lamport });
+    this.#members.put(senderId, { ...row, firstLamport: lamport });
   }
 }

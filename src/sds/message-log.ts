@@ -1,6 +1,6 @@
 import { fromHex } from "../common/bytes.ts";
 import { forgetBeyond } from "./forgetting.ts";
-import type { HistoryEntry } from "./message.ts";
+import { entryBytes, type HistoryEntry } from "./message.ts";
 import { OrderedIndex } from "./ordered-index.ts";
 import { SenderTimes } from "./sender-times.ts";
 import type { LogRow, SdsTables } from "./tables.ts";
@@ -9,6 +9,7 @@ export interface LogBounds {
   readonly log: number;
   readonly causalHistory: number;
   readonly causalHistoryMax: number;
+  readonly historyEntryBytes: number;
 }
 
 /** The local log of LIP-109: message ids in the order of Lamport time, then of id. */
@@ -47,12 +48,16 @@ export class MessageLog {
     this.#enter(messageId, { ...row, inner: true, names });
   }
 
+  /** And what it alone names, and so on: a stranger can make that as long a chain as the log has room for. */
   #nowNamed(messageId: string): void {
-    const row = this.#log.get(messageId);
-    if (row === undefined || !this.#isUnnamed(row)) return;
-    const { head: _, names, ...rest } = row;
-    this.#log.put(messageId, rest);
-    for (const named of names ?? []) this.#nowNamed(named);
+    const open = [messageId];
+    for (let id = open.pop(); id !== undefined; id = open.pop()) {
+      const row = this.#log.get(id);
+      if (row === undefined || !this.#isUnnamed(row)) continue;
+      const { head: _, names, ...rest } = row;
+      this.#log.put(id, rest);
+      if (names) open.push(...names);
+    }
   }
 
   #isUnnamed(row: LogRow | undefined): boolean {
@@ -73,37 +78,44 @@ export class MessageLog {
    *
    * Of a message in several parts, its last one stands for all: whoever misses it whole then misses one message, not two.
    * And a part that follows another names that one and what nobody has named: all else the first part has named.
+   *
+   * @param roomBytes what it may take on the wire; what does not fit is left out, as beyond the bound of their number
    */
-  causalHistory(ownId: string): readonly HistoryEntry[] {
-    const named = new Set<string>();
+  causalHistory(ownId: string, roomBytes: number): readonly HistoryEntry[] {
+    const named = new Map<string, { readonly lamport: number; readonly entry: HistoryEntry }>();
+    let room = roomBytes;
+    // Only beside a content near the bound is there a question.
+    const isAmple = room >= this.#bounds.causalHistoryMax * this.#bounds.historyEntryBytes;
+    const name = (id: string): void => {
+      const row = this.#log.get(id);
+      if (row === undefined || named.has(id)) return;
+      const entry = entryOf(id, row);
+      const bytes = isAmple ? 0 : entryBytes(entry);
+      if (bytes > room) return;
+      room -= bytes;
+      named.set(id, { lamport: row.lamport, entry });
+    };
     const max = this.#bounds.causalHistoryMax;
     // Our own newest message first: the order of one sender's messages must hold whatever does not fit.
     let follows = false;
     for (const id of this.#heads.descending()) {
       const row = this.#log.get(id);
       if (row?.senderId !== ownId) continue;
-      named.add(id);
+      name(id);
       follows = row.inner === true;
       break;
     }
     for (const id of this.#heads.descending()) {
       if (named.size >= max) break;
-      named.add(id);
+      name(id);
     }
     for (const id of this.#byLamport.descending()) {
       if (follows || named.size >= this.#bounds.causalHistory) break;
-      if (!this.#log.get(id)?.inner) named.add(id);
+      if (!this.#log.get(id)?.inner) name(id);
     }
-    const rows = [...named].map((messageId) => ({ messageId, row: this.#log.get(messageId) }));
-    rows.sort((a, b) => (a.row?.lamport ?? 0) - (b.row?.lamport ?? 0) || (a.messageId < b.messageId ? -1 : 1));
-    return rows.map(({ messageId, row }) => {
-      const hint = row?.hash === undefined ? undefined : fromHex(row.hash);
-      return {
-        messageId,
-        ...(hint ? { retrievalHint: hint } : {}),
-        ...(row?.senderId ? { senderId: row.senderId } : {}),
-      };
-    });
+    return [...named.values()]
+      .sort((a, b) => a.lamport - b.lamport || (a.entry.messageId < b.entry.messageId ? -1 : 1))
+      .map(({ entry }) => entry);
   }
 
   /**
@@ -135,4 +147,9 @@ export class MessageLog {
   ids(): readonly string[] {
     return [...this.#byLamport.ascending()];
   }
+}
+
+function entryOf(messageId: string, { hash, senderId }: LogRow): HistoryEntry {
+  const hint = hash === undefined ? undefined : fromHex(hash);
+  return { messageId, ...(hint ? { retrievalHint: hint } : {}), ...(senderId ? { senderId } : {}) };
 }

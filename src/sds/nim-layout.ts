@@ -11,7 +11,7 @@ import { EMPTY, fromUtf8, utf8 } from "../common/bytes.ts";
 import { type Field, ProtobufWriter, readFields } from "../common/protobuf.ts";
 import { err, ok, type Result } from "../common/result.ts";
 import { LIMITS } from "../limits.ts";
-import { BloomFilter, type FilterShape, filterShape, type HashPair } from "./bloom-filter.ts";
+import { BloomFilter, type FilterShape, filterBytes, filterShape, type HashPair } from "./bloom-filter.ts";
 import { farmHash64, type Hash64 } from "./farm-hash.ts";
 import type { SdsLayout } from "./layout.ts";
 import type { HistoryEntry, SdsMessage, UnencodedMessage } from "./message.ts";
@@ -22,6 +22,8 @@ const NUMBER_END = 1n << 32n;
 const ERROR_RATE_UNIT = 1_000_000;
 /** Sizes that successive filters of equal contents take in turn. */
 const FILTER_SIZES = 4;
+/** Bytes of a filter's parameters and of what is around its bits, at most. */
+const FILTER_FIELDS_BYTES = 32;
 
 export const nimLayout: SdsLayout = {
   name: "nim-sds",
@@ -32,6 +34,7 @@ export const nimLayout: SdsLayout = {
   hashPair,
   repairHash,
   filterShape: adaptiveShape,
+  filterBytesMost: filterBytes(adaptiveShape(LIMITS.sds.filterIds, FILTER_SIZES - 1).bits) + FILTER_FIELDS_BYTES,
   encodeFilter,
   decodeFilter,
 };

@@ -55,15 +55,17 @@ export class Participant {
     return this.#state.meta.during(() => this.#send(content, context));
   }
 
-  #send(content: Uint8Array, { now, ephemeral, inner }: OutgoingContext): Wrapped {
+  #send(content: Uint8Array, context: OutgoingContext): Wrapped {
+    const { now, ephemeral, inner } = context;
     const { clock, config, log, meta, outgoing, seen, sync, wires } = this.#state;
     clock.advance(now);
     wires.prune(clock.ms);
-    const { messageId, wire, lamport, history } = this.#wrapping.wrap(content, now, ephemeral);
+    const { messageId, wire, lamport, history } = this.#wrapping.wrap(content, context);
     if (ephemeral) {
       // LIP-109, ephemeral messages: in no buffer and no log, as nobody waits for them.
       seen.add(messageId, "ephemeral");
-      wires.keepForRepair(messageId, wire, clock.ms);
+      // Until it left: `forget` is told.
+      wires.keep(messageId, wire);
       return { messageId, wire };
     }
     seen.add(messageId, "own");
@@ -106,11 +108,11 @@ export class Participant {
   }
 
   #receive(heard: Heard): SdsOutcome {
-    const { incoming, members, seen, sync } = this.#state;
+    const { clock, incoming, members, seen, sync } = this.#state;
     const { message, lamport } = heard;
     const { messageId, senderId, content } = message;
     const outcome = emptyOutcome();
-    members.heard(senderId);
+    members.heard(senderId, clock.ms);
     const entries = this.#dependencies.historyOf(message);
     const history = entries.map((entry) => entry.messageId);
     this.#review(message, history, outcome);
@@ -136,10 +138,10 @@ export class Participant {
 
   /** LIP-109, ephemeral messages: delivered at once, without buffering and without entering log or filter. */
   #receiveEphemeral({ message, lamport }: Heard): SdsOutcome {
-    const { incoming, members, seen } = this.#state;
+    const { clock, incoming, members, seen } = this.#state;
     const { messageId, senderId, content } = message;
     const outcome = emptyOutcome();
-    members.heard(senderId);
+    members.heard(senderId, clock.ms);
     incoming.stopLookingFor(messageId);
     seen.add(messageId, "ephemeral");
     outcome.arrived = { messageId, senderId, content, lamport };
@@ -253,7 +255,7 @@ export class Participant {
     // LIP-109, periodic sync message; one that asks for repairs is sent whatever others have sent meanwhile.
     const asks = (incoming.nextRequestMs() ?? Number.POSITIVE_INFINITY) <= ms;
     if (sync.takeDue() || asks) {
-      const { messageId, wire } = this.#wrapping.wrapSync(now);
+      const { messageId, wire } = this.#wrapping.wrapSync(now, random);
       outcome.outgoing.push({ kind: "sync", messageId, ephemeral: false, wire });
     }
     wires.prune(ms);
@@ -304,11 +306,11 @@ export class Participant {
 
   /** A sender that sends again does not know that its message arrived. */
   #onDuplicate(message: SdsMessage, { messageHash, ephemeral, random }: IncomingContext): void {
-    const { log, members, summary, sync } = this.#state;
+    const { clock, log, members, summary, sync } = this.#state;
     if (!ephemeral) log.noteFirstHash(message.messageId, messageHash);
     if (message.content.length === 0 || !wantsAcknowledgement(message)) return;
     summary.note(message.messageId);
-    sync.oweAcknowledgement(undefined, random, members.size);
+    sync.oweAcknowledgement(undefined, random, members.active(clock.ms));
   }
 
   /** A stamp from the far future must not carry our clock, or the order of the log, away from the time that it is. */
@@ -346,7 +348,7 @@ export class Participant {
     wires.keepForRepair(messageId, onOwnBuffer(wire), clock.ms);
     wires.prune(clock.ms);
     if (!wantsAcknowledgement(message)) return;
-    sync.oweAcknowledgement({ messageId, senderId }, random, members.size);
+    sync.oweAcknowledgement({ messageId, senderId }, random, members.active(clock.ms));
     if (lamport > joinHorizon(this.#state)) members.spoke(senderId, lamport);
   }
 

@@ -56,7 +56,7 @@ export function openSdsState(config: SdsConfig, tables: SdsTables): SdsState {
     summary: new ReceivedSummary(tables.summary, meta, config.layout, limits),
     outgoing,
     incoming,
-    members: new Members(tables.members, limits.members),
+    members: new Members(tables.members, limits),
     wires,
     sync,
     repairs,

@@ -125,6 +125,8 @@ export interface MissingRow {
 
 /** Another participant that was heard. */
 export interface MemberRow {
+  /** When it was heard last, give or take `LIMITS.sds.memberHeardStepMs`. */
+  readonly heardMs: number;
   /** The lowest Lamport timestamp, after the join horizon, of a logged message of this member. */
   readonly firstLamport?: number;
 }

@@ -1,10 +1,15 @@
 import { EMPTY } from "../common/bytes.ts";
-import type { Wrapped } from "./message.ts";
+import type { OutgoingContext } from "./contexts.ts";
+import { entryBytes, type HistoryEntry, type Wrapped } from "./message.ts";
 import { messageIdOf } from "./message-id.ts";
 import type { RepairRequests } from "./repair-requests.ts";
 import type { SdsState } from "./state.ts";
 
-const NANOSECONDS = 1_000_000n;
+/** Of a millisecond. */
+const NANOSECONDS = 1_000_000;
+
+/** Of sender, channel and message. */
+const OWN_IDS = 3;
 
 /** A message of ours, and what its log entry needs. */
 export interface Stamped extends Wrapped {
@@ -27,12 +32,14 @@ export class Wrapping {
    *
    * An ephemeral one has none of the last three, and no Lamport timestamp where the layout allows that.
    */
-  wrap(content: Uint8Array, now: number, ephemeral = false): Stamped {
+  wrap(content: Uint8Array, { now, random, ephemeral }: OutgoingContext): Stamped {
     const { config, log, summary } = this.#state;
     const { participantId, channelId, layout } = config;
     const lamport = this.#nextLamport(now);
-    const messageId = messageIdOf(participantId, this.#nextNanoseconds(now), content);
-    const causalHistory = ephemeral ? [] : log.causalHistory(participantId);
+    const messageId = messageIdOf(participantId, this.#nextNanoseconds(now, random), content);
+    const repairRequest = ephemeral ? [] : this.#requests.next();
+    const room = this.#roomBeside(content, repairRequest);
+    const causalHistory = ephemeral ? [] : log.causalHistory(participantId, room);
     const history = causalHistory.map((entry) => entry.messageId);
     const wire = layout.encode({
       senderId: participantId,
@@ -42,7 +49,7 @@ export class Wrapping {
       causalHistory,
       bloomFilter: ephemeral ? EMPTY : summary.nextFilter(new Set(history)),
       content,
-      repairRequest: ephemeral ? [] : this.#requests.next(),
+      repairRequest,
     });
     return { messageId, wire, lamport, history };
   }
@@ -51,10 +58,18 @@ export class Wrapping {
    * LIP-109, periodic sync message: empty content, history and filter as usual; in no buffer, no log, no filter and no
    * causal history of ours. Its id is remembered, since nim-sds names sync messages in causal histories.
    */
-  wrapSync(now: number): Wrapped {
-    const { messageId, wire } = this.wrap(EMPTY, now);
+  wrapSync(now: number, random: number): Wrapped {
+    const { messageId, wire } = this.wrap(EMPTY, { now, random, ephemeral: false });
     this.#state.seen.add(messageId, "sync");
     return { messageId, wire };
+  }
+
+  /** Bytes that the causal history may have: the message must still fit the network's, with the largest filter. */
+  #roomBeside(content: Uint8Array, repairRequest: readonly HistoryEntry[]): number {
+    const { config, limits } = this.#state;
+    const requested = repairRequest.reduce((bytes, entry) => bytes + entryBytes(entry), 0);
+    const fixed = content.length + config.layout.filterBytesMost + OWN_IDS * limits.identifierBytes;
+    return limits.messageBytes - fixed - requested;
   }
 
   /** LIP-109: max(time now, current + 1), in the unit of the layout. */
@@ -65,10 +80,13 @@ export class Wrapping {
     return lamport;
   }
 
-  /** Later than every earlier one, or two equal contents within a millisecond would have one id. */
-  #nextNanoseconds(now: number): bigint {
+  /**
+   * Later than every earlier one, or two equal contents within a millisecond would have one id. What the clock does not
+   * tell is drawn: an id, which is stored in clear, then confirms no guess of a short content at once.
+   */
+  #nextNanoseconds(now: number, random: number): bigint {
     const { meta } = this.#state;
-    const ofClock = BigInt(Math.floor(now)) * NANOSECONDS;
+    const ofClock = BigInt(Math.floor(now)) * BigInt(NANOSECONDS) + BigInt(Math.floor(random * NANOSECONDS));
     const { lastIdNanoseconds: last } = meta.row;
     const lastIdNanoseconds = ofClock > last ? ofClock : last + 1n;
     meta.change({ lastIdNanoseconds });

@@ -96,7 +96,12 @@ export class Member {
     if (!segments.ok) throw new Error(segments.error.message);
     const wrapped = segments.value.map((content, index) => {
       const isInner = index < segments.value.length - 1;
-      return this.#sds.wrapOutgoing(content, { now, ephemeral: false, ...(isInner ? { inner: true as const } : {}) });
+      return this.#sds.wrapOutgoing(content, {
+        now,
+        random: 0,
+        ephemeral: false,
+        ...(isInner ? { inner: true as const } : {}),
+      });
     });
     const messageIds = wrapped.map(({ messageId }) => messageId);
     const requestId = `request of ${messageIds[0]}`;

@@ -143,3 +143,16 @@ describe("what cannot go out yet", () => {
     expect(await alice.storage.scan("rateLimitQueue", [])).toEqual([]);
   });
 });
+
+test("an ephemeral message that is refused, as it waited too long, leaves no bytes behind", async () => {
+  for (let i = 0; i < MESSAGES_PER_EPOCH; i++) await alice.send(`${i}`);
+  await network.settle();
+  const wires = async () => (await alice.storage.scan("sdsWires", [])).map(({ key }) => key.at(-1));
+  const before = new Set(await wires());
+  const late = await alice.send("of no use any more", "room", true);
+  const [own] = (await wires()).filter((id) => !before.has(id));
+  expect(own).toBeDefined();
+  await pass(2 * 60 * SECOND);
+  expect(await alice.outcomes(late)).toEqual(["send-error"]);
+  expect(await wires()).not.toContain(own);
+});

@@ -284,6 +284,15 @@ describe("ephemeral messages of ours", () => {
     expect(alice.wire(typing.messageId)).toEqual(typing.wire);
   });
 
+  test("keep their bytes until they left, however many and large they are", () => {
+    const alice = new Peer("alice", { limits: { wireBytes: 10_000 } });
+    const ids = Array.from({ length: 20 }, (_, i) => alice.send(String(i).repeat(1_000), START, true).messageId);
+    expect(ids.filter((id) => alice.wire(id) === undefined)).toEqual([]);
+    for (const id of ids) alice.sds.forget(id);
+    alice.commit();
+    expect(alice.tables.wireSizes.size).toBe(0);
+  });
+
   test("are delivered at once and answered by nobody", () => {
     const [alice, bob] = [new Peer("alice"), new Peer("bob")];
     alice.publish("lost on the way");
@@ -380,6 +389,33 @@ describe("sync messages that acknowledge", () => {
     });
     expect(answers).toHaveLength(1);
     expect(alice.receive(answers[0] ?? new Uint8Array(), START + 8000).acknowledged).toEqual([m1.messageId]);
+  });
+
+  test("do not wait for members of long ago", () => {
+    const bob = new Peer("bob");
+    const hear = (senderId: string, now: number) =>
+      bob.receive(craft({ messageId: `${senderId} ${now}`, senderId, content: new Uint8Array(0) }), now);
+    for (let i = 0; i < 50; i++) hear(`gone ${i}`, START);
+    const later = START + sds.memberActiveMs + 1_000;
+    bob.tick(later - sds.timerSlackMs);
+    for (let now = START; now < later; now += sds.timerSlackMs) bob.tick(now);
+    bob.receive(new Peer("alice").publish("hi", later).wire, later, 0.999);
+    const { ackOwed, awakeMs } = bob.tables.meta.get("row") ?? {};
+    expect((ackOwed?.dueMs ?? 0) - (awakeMs ?? 0)).toBeLessThanOrEqual(sds.ackSyncMaxMs);
+    expect(bob.sds.members()).toBe(51);
+  });
+
+  test("wait for no more than so many members, however many names a stranger uses", () => {
+    const bob = new Peer("bob");
+    for (let i = 0; i < 2 * sds.members; i++) {
+      bob.receive(craft({ messageId: `s${i}`, senderId: `forged ${i}`, content: new Uint8Array(0) }));
+    }
+    bob.receive(new Peer("alice").publish("hi").wire, START, 0.999);
+    const { ackOwed, awakeMs } = bob.tables.meta.get("row") ?? {};
+    const most = sds.ackSyncMaxMs * Math.sqrt(sds.membersActive);
+    expect((ackOwed?.dueMs ?? 0) - (awakeMs ?? 0)).toBeLessThanOrEqual(most);
+    expect(bob.sds.members()).toBe(sds.members);
+    expect(bob.tables.members.has("alice")).toBe(true);
   });
 
   test("wait longer in a large group, by the root of its size", () => {

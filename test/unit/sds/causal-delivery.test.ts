@@ -490,6 +490,7 @@ describe("what our messages name", () => {
     const parts = ["one", "two", "three"].map((text, part) => {
       const wrapped = bob.sds.wrapOutgoing(utf8(text), {
         now: START,
+        random: 0,
         ephemeral: false,
         ...(part < 2 ? { inner: true } : {}),
       });

@@ -190,7 +190,7 @@ test("an event that is undone leaves nothing behind, in rows or in what is deriv
       for (const { step, elapsed, interrupted } of script) {
         now += elapsed;
         if (interrupted) {
-          unsteady.sds.wrapOutgoing(new Uint8Array([1]), { now, ephemeral: false });
+          unsteady.sds.wrapOutgoing(new Uint8Array([1]), { now, random: 0, ephemeral: false });
           for (const wire of foreignWires(own[1])) {
             unsteady.sds.handleIncoming(wire, { now, messageHash: "aa", random: 0.9 });
           }

@@ -272,6 +272,7 @@ describe("nim_eviction", () => {
       layout.christenNext(wrap);
       const { wire } = alice.sds.wrapOutgoing(bytesOf(contentOf(wireHex)), {
         now: 1_750_000_000_000,
+        random: 0,
         ephemeral: false,
       });
       alice.commit();

@@ -79,7 +79,7 @@ export class Peer {
   }
 
   send(content: string, now = START, ephemeral = false): { readonly messageId: string; readonly wire: Bytes } {
-    const wrapped = this.sds.wrapOutgoing(utf8(content), { now, ephemeral });
+    const wrapped = this.sds.wrapOutgoing(utf8(content), { now, random: 0, ephemeral });
     this.commit();
     return wrapped;
   }

@@ -19,6 +19,7 @@ export class NamingLayout implements SdsLayout {
   readonly lamportUnitMs = nimLayout.lamportUnitMs;
   readonly ephemeralLamport = nimLayout.ephemeralLamport;
   readonly encodeFilter = nimLayout.encodeFilter;
+  readonly filterBytesMost = nimLayout.filterBytesMost;
   readonly decodeFilter = nimLayout.decodeFilter;
   readonly #shape: FilterShape;
   /** Our id by name, and name by our id. */

@@ -1,13 +1,12 @@
 /** Invitations: shown as a QR code, read from a picture, and held back by a warning where the key is another site's. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { qrCode, qrPath } from "../../../src/keys/qr.ts";
 import { ChannelPage, type EncryptedChannelParams } from "../../support/channel-page.ts";
 import type { ChromiumProfile } from "../../support/chromium.ts";
 import { type PageServer, startPageServer } from "../../support/page-server.ts";
 import { allow, Popup, pasteInto } from "../../support/popup.ts";
+import { qrPicture } from "../../support/qr-picture.ts";
 import { screenshots, TEST_SCREENSHOTS } from "../../support/screenshots.ts";
 import { Stack } from "../../support/stack.ts";
 
@@ -89,25 +88,14 @@ describe("an invitation", () => {
     expect(await attached).toEqual(ATTACHED);
   });
 
-  /** A picture of a code that says `text`. */
-  async function drawn(page: Page, text: string): Promise<Buffer> {
-    const qr = qrCode(text);
-    if (!qr.ok) throw new Error(qr.error);
-    const { size } = qr.value;
-    await page.setContent(
-      `<svg width="${4 * size}" height="${4 * size}" viewBox="0 0 ${size} ${size}" style="background:#fff"><path d="${qrPath(qr.value)}"/></svg>`,
-    );
-    return page.locator("svg").screenshot();
-  }
-
   test("is not found in a picture without a code, nor in a file that is no picture, and a broken one says so", async () => {
     const desk = await bobProfile.context.newPage();
     const last = code.at(-20) === "A" ? "B" : "A";
     const files: readonly (readonly [string, Buffer, RegExp])[] = [
       ["icon.png", await readFile(ICON), /No QR code/],
       ["letter.png", Buffer.from("Dear Bob"), /no image/],
-      ["other.png", await drawn(desk, "https://example.com"), /something other than an invitation/],
-      ["broken.png", await drawn(desk, `${code.slice(0, -20)}${last}${code.slice(-19)}`), /typo/],
+      ["other.png", await qrPicture(desk, "https://example.com"), /something other than an invitation/],
+      ["broken.png", await qrPicture(desk, `${code.slice(0, -20)}${last}${code.slice(-19)}`), /typo/],
     ];
     await desk.close();
     await using popup = await Popup.open(bobProfile);

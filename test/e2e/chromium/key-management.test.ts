@@ -201,6 +201,25 @@ describe("keys in the popup", () => {
     expect(await page.getByTestId("invitation-text").inputValue()).toBe(INVITATION);
   });
 
+  test("taken away from a mistyped site, once no channel of the site has it, it is nobody's", async () => {
+    await popup.fillChannelForm("https://tomatos.example", "mistyped", "/test/1/mistyped/proto");
+    await page.getByTestId("key-choice-pick").check();
+    await page.getByTestId("key-choice-select").selectOption("From a letter");
+    await popup.createChannel();
+    await popup.openKey("From a letter");
+    await page.getByTestId("key-sites").filter({ hasText: "tomatos.example" }).waitFor();
+    expect(await page.getByTestId("key-site-remove").count()).toBe(0);
+
+    await popup.openChannel("mistyped");
+    await popup.confirm(page.getByTestId("delete-channel"));
+    await page.getByTestId("channel-view").waitFor({ state: "detached" });
+    await popup.openKey("From a letter");
+    await popup.confirm(page.getByTestId("key-site-remove"));
+    await page.getByTestId("key-sites").waitFor({ state: "detached" });
+    const key = (await profile.snapshot()).keys.find(({ name }) => name === "From a letter");
+    expect(key?.origins).toEqual([]);
+  });
+
   test("deleted, it is gone, and the channel says that it has none", async () => {
     await popup.openKey("Garden");
     await page.getByTestId("key-delete").click();

@@ -38,9 +38,9 @@ describe("the words of a prompt", () => {
 
   it("say of a channel that others are allowed with it", () => {
     expect(askWords({ scopes: ALL, channel })).toBe("promptAsksChannel");
-    expect(english["promptAlsoOthers"]?.message).toMatch(/also open other channels/);
+    expect(english["promptAlsoOthers"]?.message).toMatch(/also open and use other channels/);
     for (const form of ["one", "other"]) {
-      expect(english[`${topicWords({ channel })}_${form}`]?.message).toMatch(/also open other channels on th/);
+      expect(english[`${topicWords({ channel })}_${form}`]?.message).toMatch(/also open and use other channels on th/);
       expect(english[`${topicWords({})}_${form}`]?.message).toMatch(/only:$/);
     }
   });

@@ -23,12 +23,13 @@ export function parameterProblem(params: ChannelParams): ChannelError | undefine
  * anything, and a channel that is prepared has no sender id yet that others would have to match.
  */
 export function mismatch(row: ChannelRow, params: ChannelParams): ChannelError | undefined {
-  const { contentTopic, senderId, profile, encryption } = row;
+  const { contentTopic, senderId, profile, encryption, placement } = row;
   const differs = [
     params.contentTopic === contentTopic ? undefined : "contentTopic",
     row.prepared || (params.senderId ?? senderId) === senderId ? undefined : "senderId",
     (params.profile ?? profile) === profile ? undefined : "profile",
     params.encryption === encryption ? undefined : "encryption",
+    (params.placement ?? placement) === placement ? undefined : "placement",
   ].filter((name) => name !== undefined);
   if (differs.length === 0) return undefined;
   return { kind: "mismatch", message: `channel ${params.channelId} exists with another ${differs.join(", ")}` };

@@ -115,6 +115,9 @@ describe("a prepared channel", () => {
     expect(await alice.manager.attach({ ...NAMED, contentTopic: "/test/1/elsewhere/proto" })).toMatchObject({
       error: { message: "channel room exists with another contentTopic" },
     });
+    expect(await alice.manager.attach({ ...NAMED, placement: "content" })).toMatchObject({
+      error: { message: "channel room exists with another placement" },
+    });
     expect(await alice.manager.attach({ ...NAMED, senderId: "" })).toMatchObject({ error: { kind: "invalid" } });
     expect(alice.channel().getSenderId()).toBe(own);
     await attach(alice);

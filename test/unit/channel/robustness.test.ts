@@ -6,7 +6,7 @@ import { ok } from "../../../src/common/result.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import { Participant } from "../../../src/sds/participant.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
-import { ORIGIN, Peer } from "../../support/peer.ts";
+import { ORIGIN, Peer, TOPIC } from "../../support/peer.ts";
 
 const KEY = { origin: ORIGIN, channelId: "room" };
 const MINUTE = 60_000;
@@ -145,5 +145,24 @@ describe("rows that belong to no channel", () => {
     await alice.storage.commit([{ table: "upkeep", key: [ORIGIN, "deleted", "r"], row }]);
     await alice.restart();
     expect(alice.manager.channels().map((channel) => channel.getChannelId())).toEqual(["room"]);
+  });
+});
+
+describe("a channel that is there", () => {
+  test.each(["open", "closed"])("is not to be had with encryption in another place: %s", async (state) => {
+    const alice = await Peer.start("alice", network);
+    const params = { ...KEY, contentTopic: TOPIC, encryption: "none" } as const;
+    await alice.manager.createReliableChannel({ ...params, placement: "content" });
+    const take = (named: object) =>
+      state === "open"
+        ? alice.manager.attach({ ...params, ...named })
+        : alice.manager.createReliableChannel({ ...params, ...named });
+    if (state === "closed") await alice.manager.closeChannel(KEY, "page");
+    expect(await take({ placement: "envelope" })).toMatchObject({
+      error: { kind: "mismatch", message: "channel room exists with another placement" },
+    });
+    // As pages do, who cannot name it.
+    expect(await take({})).toMatchObject({ ok: true });
+    expect(alice.channel().row.placement).toBe("content");
   });
 });

@@ -163,6 +163,8 @@ export class Participant {
     outcome.dropped = "own message";
     incoming.stopLookingFor(messageId);
     if (message.content.length === 0) seen.add(messageId, "sync");
+    // LIP-109, ephemeral messages: in no log, so that no message of ours names one.
+    else if (message.lamportTimestamp === undefined) seen.add(messageId, "ephemeral");
     else {
       seen.add(messageId, "own");
       const history = this.#dependencies.historyOf(message).map((entry) => entry.messageId);

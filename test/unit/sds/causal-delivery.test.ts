@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { utf8 } from "../../../src/common/bytes.ts";
 import { LIMITS } from "../../../src/limits.ts";
-import { craft, hashFor, Peer, runTimers, START } from "./sds-peer.ts";
+import { lip109Layout } from "../../../src/sds/lip109-layout.ts";
+import { CHANNEL, craft, hashFor, Peer, runTimers, START } from "./sds-peer.ts";
 
 const LOST_AFTER = LIMITS.sds.lostAfterMs;
 
@@ -117,6 +118,27 @@ describe("cases of LIP-109 that break implementations", () => {
     expect(forged).toMatchObject({ dropped: "own message", acknowledged: [], delivered: [] });
     expect(alice.tables.outgoing.has(m1.messageId)).toBe(true);
     expect(alice.receive(craft({ messageId: "x", after: ["forged"] })).delivered).toEqual(["x"]);
+  });
+
+  test("an ephemeral one under our own id that we did not send is seen, and in no log: no message of ours names it", () => {
+    const alice = new Peer("alice", { layout: lip109Layout });
+    const typing = lip109Layout.encode({
+      senderId: "alice",
+      messageId: "typing",
+      channelId: CHANNEL,
+      lamportTimestamp: undefined,
+      causalHistory: [],
+      bloomFilter: new Uint8Array(0),
+      content: utf8("typing"),
+      repairRequest: [],
+    });
+    expect(alice.receive(typing)).toMatchObject({ dropped: "own message", delivered: [] });
+    expect(alice.sds.logIds()).toEqual([]);
+    const next = lip109Layout.decode(alice.send("next").wire);
+    expect(next).toMatchObject({ ok: true, value: { causalHistory: [] } });
+    // It satisfies a dependency all the same, and comes but once.
+    expect(alice.tables.seen.has("typing")).toBe(true);
+    expect(alice.receive(typing).dropped).toBe("own message");
   });
 
   test("our own message coming back changes nothing", () => {

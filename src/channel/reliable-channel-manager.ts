@@ -30,6 +30,7 @@ import {
   CHANNEL_COLD_TABLES,
   CHANNEL_TABLES,
   type ChannelKeyIds,
+  type ChannelRow,
   channelScope,
   LOG_START,
   ONLY_ROW,
@@ -80,7 +81,7 @@ const PER_CHANNEL = [
 export class ReliableChannelManager implements ChannelManagerApi {
   readonly #parts: ManagerParts;
   readonly #shell: Shell;
-  /** Open channels, and closed ones of this start: what they had accepted is still sent. */
+  /** Those that have a row. Closed ones are among them: what they had accepted is still sent. */
   readonly #channels = new Map<string, ReliableChannel>();
   readonly #healthListeners = new Set<() => void>();
   readonly #budgetListeners = new Set<() => void>();
@@ -188,13 +189,13 @@ export class ReliableChannelManager implements ChannelManagerApi {
       return ok(known);
     }
     const key = { origin, channelId };
-    const row = {
+    const row: ChannelRow = {
       contentTopic,
       senderId,
       ...(params.prepared ? { prepared: params.prepared } : {}),
       profile,
       encryption,
-      placement: params.placement ?? ("envelope" as const),
+      placement: params.placement ?? "envelope",
       keys: { current: params.keyId, earlier: readWith(params.earlierKeyIds ?? []) },
       ...(params.label === undefined ? {} : { label: params.label }),
       createdAt: now,
@@ -207,8 +208,7 @@ export class ReliableChannelManager implements ChannelManagerApi {
       trimmed: LOG_START,
       attendedAt: now,
     };
-    new Table("channels", this.#parts.journal, channelScope(key)).put(ONLY_ROW, row);
-    return ok(this.#add(key, (table) => (table === "channels" ? [[ONLY_ROW, row]] : [])));
+    return ok(this.#add(key, () => [], row));
   }
 
   async attach(params: ChannelParams): Promise<Result<ChannelApi, ChannelError>> {
@@ -316,10 +316,8 @@ export class ReliableChannelManager implements ChannelManagerApi {
       if (channel.isOpen) channel.close("user");
       channel.erase();
       this.#shell.parts.rateLimit.forget(key);
-      channel.stop();
-      this.#shell.remove(key);
-      this.#channels.delete(nameOf(key));
     });
+    channel.stop();
     await this.#unsubscribeIfLast(channel.getContentTopic());
     return ok(undefined);
   }
@@ -360,9 +358,11 @@ export class ReliableChannelManager implements ChannelManagerApi {
     return () => this.#budgetListeners.delete(listener);
   }
 
-  #add(key: ChannelKey, stored: StoredRows): ReliableChannel {
+  /** `created`: the row of a channel that is not stored yet, inside the transaction that makes it. */
+  #add(key: ChannelKey, stored: StoredRows, created?: ChannelRow): ReliableChannel {
     const { journal } = this.#parts;
     const tables = openChannelTables(key, journal, stored);
+    if (created) tables.channel.put(ONLY_ROW, created);
     const row = tables.channel.get(ONLY_ROW);
     if (row === undefined) throw new Error(`channel ${key.channelId} has no row`);
     const profile = wireOf(row.profile);
@@ -396,9 +396,22 @@ export class ReliableChannelManager implements ChannelManagerApi {
       exceeded: (bytes) => this.#exceeded(key.origin, bytes),
       onUnparked: (messageHash, unread) => this.#onUnparked(channel, messageHash, unread),
     });
-    this.#channels.set(nameOf(key), channel);
-    this.#shell.add(channel);
+    // With its row it comes and goes, also where the event that made or deleted it is undone.
+    tables.channel.observe((_key, before, after) => {
+      if (before === undefined) this.#register(channel);
+      else if (after === undefined) this.#unregister(channel);
+    });
     return channel;
+  }
+
+  #register(channel: ReliableChannel): void {
+    this.#channels.set(nameOf(channel.key), channel);
+    this.#shell.add(channel);
+  }
+
+  #unregister(channel: ReliableChannel): void {
+    this.#channels.delete(nameOf(channel.key));
+    this.#shell.remove(channel.key);
   }
 
   /** In the background: a page need not wait for the network, and what it sends meanwhile is durable. */

@@ -100,7 +100,6 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   readonly #outgoingInTurn = new InTurn();
   readonly #incomingInTurn = new InTurn();
   #row: ChannelRow;
-  #erased = false;
   #nextOutboxKey = 1;
   #subscribed = false;
   #stopped = false;
@@ -183,6 +182,10 @@ export class ReliableChannel implements ChannelApi, ShellMember {
 
   get isOpen(): boolean {
     return this.#row.open;
+  }
+
+  get #erased(): boolean {
+    return !this.#tables.channel.has(ONLY_ROW);
   }
 
   /** Requests without an outcome, and the bytes of their payloads. */
@@ -755,7 +758,6 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   close(reason: CloseReason): void {
     this.#intake.close(this.#shell.parts.clock.now());
     this.#tables.channel.put(ONLY_ROW, { ...this.#row, open: false });
-    this.#subscribed = false;
     this.#shell.tell(this.key, { type: "close", reason });
   }
 
@@ -765,12 +767,13 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     for (const messageId of this.#parts.keptWires()) this.#wires.delete(messageId);
     this.#log.erase();
     for (const table of this.#parts.hotTables) for (const key of [...table.keys()]) table.delete(key);
-    this.#erased = true;
   }
 
   /** Inside a transaction: open again, with everything it had. */
   reopen(now: number): void {
     this.#reassembler.resume(now);
+    // Here rather than where it was closed: closed, it matters to nobody, and the closing may yet be undone.
+    this.#subscribed = false;
     this.#tables.channel.put(ONLY_ROW, { ...this.#row, open: true, attendedAt: now });
   }
 

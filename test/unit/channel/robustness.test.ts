@@ -1,9 +1,10 @@
 /** What must not happen when something around the channel fails, or somebody asks for too much. */
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
 import { utf8 } from "../../../src/common/bytes.ts";
 import { ok } from "../../../src/common/result.ts";
 import { LIMITS } from "../../../src/limits.ts";
+import { RateLimitManager } from "../../../src/rate-limit/rate-limit-manager.ts";
 import { Participant } from "../../../src/sds/participant.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
 import { ORIGIN, Peer, TOPIC } from "../../support/peer.ts";
@@ -145,6 +146,60 @@ describe("rows that belong to no channel", () => {
     await alice.storage.commit([{ table: "upkeep", key: [ORIGIN, "deleted", "r"], row }]);
     await alice.restart();
     expect(alice.manager.channels().map((channel) => channel.getChannelId())).toEqual(["room"]);
+  });
+});
+
+describe("an event that is undone", () => {
+  const choke = () => {
+    throw new Error("choked");
+  };
+  const params = { ...KEY, contentTopic: TOPIC, encryption: "none" } as const;
+  const stored = async (peer: Peer) => (await peer.storage.scan("channels", [])).length;
+
+  test("has created no channel", async () => {
+    const alice = await Peer.start("alice", network);
+    await expect(alice.manager.createReliableChannel(params, choke)).rejects.toThrow("choked");
+    expect(alice.manager.channelExists(KEY)).toBe(false);
+    expect(alice.manager.summaries()).toEqual([]);
+    expect(alice.manager.shareOf(ORIGIN)).toBeUndefined();
+    // What runs for every channel finds none, and one can be made.
+    await clock.advance(MINUTE);
+    expect(await stored(alice)).toBe(0);
+    await alice.open();
+    expect(await stored(alice)).toBe(1);
+  });
+
+  test("has opened no closed channel", async () => {
+    const alice = await opened("alice");
+    await alice.manager.closeChannel(KEY, "page");
+    await expect(alice.manager.createReliableChannel(params, choke)).rejects.toThrow("choked");
+    expect(alice.manager.channelExists(KEY)).toBe(false);
+    expect((await alice.manager.createReliableChannel(params)).ok).toBe(true);
+  });
+
+  test("has closed no channel", async () => {
+    const alice = await opened("alice");
+    await expect(alice.manager.closeChannel(KEY, "page", choke)).rejects.toThrow("choked");
+    expect(alice.channel().status().state).toBe("open");
+  });
+
+  test("has deleted no channel: it goes on, and can be deleted afterwards", async () => {
+    const [alice, bob] = [await opened("alice"), await opened("bob")];
+    const forget = vi.spyOn(RateLimitManager.prototype, "forget").mockImplementationOnce(choke);
+    await expect(alice.manager.deleteChannel(KEY)).rejects.toThrow("choked");
+    forget.mockRestore();
+    expect(alice.channel().status().state).toBe("open");
+    const id = await alice.send("still here");
+    await network.settle();
+    expect(await bob.received()).toEqual(["still here"]);
+    for (let s = 0; s < 5; s++) {
+      await clock.advance(1000);
+      await network.settle();
+    }
+    expect(await alice.outcomes(id)).toEqual(["sent", "delivered"]);
+    expect(await alice.manager.deleteChannel(KEY)).toMatchObject({ ok: true });
+    expect(alice.manager.summaries()).toEqual([]);
+    expect(await stored(alice)).toBe(0);
   });
 });
 

@@ -123,7 +123,7 @@ export class RateLimitManager {
    * epochs would go out in one. Where nothing is limited, everything is released.
    */
   release(now: number, mayGo: (message: QueuedMessage) => boolean = () => true): Released {
-    this.#countByOurPeriod(now);
+    this.#countInOurEpoch(now);
     if (this.#queue.size === 0) return { ready: [], refused: [] };
     const refused = this.#refuseStaleEphemerals(now);
     if (!this.#config.enabled) return { ready: [...this.#takeAll()], refused };
@@ -184,13 +184,21 @@ export class RateLimitManager {
     const ended = now >= endOf(stored);
     if (ended) return { ...stored, epoch, epochSeconds, used: 0, usedBy: {} };
     // A clock that was set back must not refill the budget, and no more must another period.
-    return epochSeconds === stored.epochSeconds ? stored : { ...stored, epoch, epochSeconds };
+    return this.#isOfOurEpochs(stored, now) ? stored : { ...stored, epoch, epochSeconds };
   }
 
-  /** The person chose another period: what the running epoch used counts until the next one, by the new period. */
-  #countByOurPeriod(now: number): void {
+  /**
+   * Counted by our period, and at most in the epoch after this one, as where a clock is set right by seconds. One from a
+   * clock that was far ahead would hold everything back until that date.
+   */
+  #isOfOurEpochs({ epoch, epochSeconds }: BudgetRow, now: number): boolean {
+    return epochSeconds === this.#config.epochSeconds && epoch <= this.#epoch(now) + 1;
+  }
+
+  /** The period is another one, or the clock was wrong: what was used counts in the running epoch, and ends with it. */
+  #countInOurEpoch(now: number): void {
     const stored = this.#budget.get(BUDGET);
-    if (!this.#config.enabled || !stored || stored.epochSeconds === this.#config.epochSeconds) return;
+    if (!this.#config.enabled || !stored || this.#isOfOurEpochs(stored, now)) return;
     this.#budget.put(BUDGET, this.#budgetAt(now));
   }
 

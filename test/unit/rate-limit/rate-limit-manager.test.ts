@@ -93,6 +93,34 @@ describe("rate limit", () => {
     expect(restarted.release(4 * EPOCH_MS).ready).toHaveLength(2);
   });
 
+  test("a clock that was far ahead once blocks for an epoch at most, and refills nothing", () => {
+    const { manager, restart, queue } = setUp(limited(3));
+    const start = 1000 * EPOCH_MS;
+    const years = 4 * 365 * 86_400_000;
+    for (let i = 0; i < 2; i++) manager.enqueueToSend(message());
+    expect(manager.release(start + years).ready).toHaveLength(2);
+    for (let i = 0; i < 9; i++) manager.enqueueToSend(message());
+    // Set right: what was used counts now, also for whoever looks before anything goes.
+    expect(manager.quota(start)).toEqual({ limit: 3, remaining: 1, resetsAt: start + EPOCH_MS });
+    expect(manager.nextDeadline(start)).toBe(start + EPOCH_MS);
+    expect(manager.release(start).ready).toHaveLength(1);
+    const restarted = restart();
+    expect(restarted.release(start + 1).ready).toEqual([]);
+    expect(restarted.release(start + EPOCH_MS).ready).toHaveLength(3);
+    expect(restarted.release(start + EPOCH_MS + 1).ready).toEqual([]);
+    expect(queue.size).toBe(5);
+  });
+
+  test("a clock that was far ahead with the budget used up blocks for one epoch, not for each that comes", () => {
+    const { manager } = setUp(limited(1));
+    const start = 1000 * EPOCH_MS;
+    for (let i = 0; i < 3; i++) manager.enqueueToSend(message());
+    expect(manager.release(5000 * EPOCH_MS).ready).toHaveLength(1);
+    expect(manager.release(start).ready).toEqual([]);
+    expect(manager.release(start + EPOCH_MS).ready).toHaveLength(1);
+    expect(manager.release(start + 2 * EPOCH_MS).ready).toHaveLength(1);
+  });
+
   test("another period neither refills the budget of the running epoch nor stops it for longer than that", () => {
     const { manager, restart } = setUp(limited(2));
     for (let i = 0; i < 8; i++) manager.enqueueToSend(message());

@@ -144,6 +144,8 @@ export const LIMITS = {
     epochMaxMessages: 1_000_000,
     /** Milliseconds that an ephemeral message may wait for budget before it is refused. */
     ephemeralWaitMs: 60 * SECOND,
+    /** Retransmissions, sync messages and repairs of a channel that may wait for budget: then no more repairs are added. */
+    upkeep: 1_000,
   },
   /** The messaging layer, LIP-168 and P2P-RELIABILITY. */
   messaging: {

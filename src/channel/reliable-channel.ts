@@ -16,7 +16,7 @@ import type { Table } from "../common/table.ts";
 import type { Cipher } from "../encryption/cipher.ts";
 import { InTurn } from "../encryption/in-turn.ts";
 import { LIMITS } from "../limits.ts";
-import type { QueuedMessage } from "../rate-limit/rate-limit-manager.ts";
+import type { QueuedMessage, UpkeepKind } from "../rate-limit/rate-limit-manager.ts";
 import type { SdsOutcome } from "../sds/outcome.ts";
 import type { Participant } from "../sds/participant.ts";
 import type { SdsTables } from "../sds/tables.ts";
@@ -255,6 +255,8 @@ export class ReliableChannel implements ChannelApi, ShellMember {
       const wrapped = this.#sds.wrapOutgoing(segment, { now, random, ephemeral, ...part });
       return wrapped.messageId;
     });
+    // It says all that a sync message would.
+    if (!ephemeral) this.#withdraw("sync");
     const entries = this.#sendState.accept({
       requestId,
       createdAt: now,
@@ -293,8 +295,13 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   }
 
   /** `rate_limit_manager.enqueueToSend` of the seed: the limiter lets it go in this transaction or in a later one. */
-  #enqueueToSend(message: Pick<QueuedMessage, "owner" | "messageId" | "ephemeral" | "wire">, now: number): void {
+  #enqueueToSend(message: Pick<QueuedMessage, "owner" | "messageId" | "ephemeral">, now: number): void {
     this.#shell.parts.rateLimit.enqueueToSend({ ...this.key, ...message, enqueuedAt: now });
+  }
+
+  /** Inside a transaction: what waits for the limiter need not be sent any more. */
+  #withdraw(kind: UpkeepKind, messageId?: string): void {
+    this.#shell.parts.rateLimit.withdraw(this.key, kind, messageId);
   }
 
   /** Dispatches the failed segments of a request again: the same SDS messages, under the same request. */
@@ -312,19 +319,21 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     });
   }
 
-  /** Inside a transaction. The released message belongs to the first entry that still waits, which it names. */
-  onReleased({ owner, messageId, ephemeral, wire }: QueuedMessage): void {
+  /**
+   * Inside a transaction. The released message belongs to the first entry that still waits, which it names; one that names
+   * none is made now.
+   */
+  onReleased({ owner, messageId, ephemeral }: QueuedMessage, now: number): void {
     // A surplus release has no waiting entry: drop it rather than send what nobody waits for.
     if (owner.kind === "segment" && !this.#sendState.isAwaiting(owner.entry)) {
-      if (ephemeral) this.#sds.forget(messageId);
+      if (ephemeral && messageId !== undefined) this.#sds.forget(messageId);
       return;
     }
     this.#tables.outbox.put(this.#nextOutboxKey++, {
       owner,
-      messageId,
+      ...(owner.kind === "sync" || messageId === undefined ? this.#sds.wrapSync(now) : { messageId }),
       ephemeral,
       dispatchId: this.#shell.parts.chance.newId(),
-      ...(wire === undefined ? {} : { wire }),
     });
   }
 
@@ -332,7 +341,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   onRefused({ owner, messageId }: QueuedMessage): void {
     if (owner.kind !== "segment") return;
     this.#conclude(this.#sendState.onDispatchFailed(owner.entry, WAITED_TOO_LONG));
-    this.#sds.forget(messageId);
+    if (messageId !== undefined) this.#sds.forget(messageId);
   }
 
   /**
@@ -665,12 +674,13 @@ export class ReliableChannel implements ChannelApi, ShellMember {
       this.#emit(this.#reassembler.release(messageId, now, outcome.late.includes(messageId)), now);
     }
     for (const messageId of outcome.acknowledged) {
+      this.#withdraw("retransmission", messageId);
       this.#advance(messageId, () => this.#sendState.onAcknowledged(messageId));
     }
     for (const messageId of outcome.exhausted) this.#conclude(this.#sendState.onExhausted(messageId));
-    for (const { kind, messageId, ephemeral, wire } of outcome.outgoing) {
-      const bytes = wire === undefined ? {} : { wire };
-      this.#enqueueToSend({ owner: { kind }, messageId, ephemeral, ...bytes }, now);
+    if (outcome.heard !== undefined) this.#withdraw("repair", outcome.heard);
+    for (const { kind, ...named } of outcome.outgoing) {
+      this.#enqueueToSend({ owner: { kind }, ephemeral: false, ...named }, now);
     }
   }
 
@@ -717,7 +727,10 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     for (const outcome of outcomes) {
       if (outcome.type === "send-error") {
         // Nobody is told that it arrives any more, so nothing goes on trying to make it arrive.
-        for (const id of this.#sendState.unacknowledged(outcome.requestId)) this.#sds.abandon(id);
+        for (const id of this.#sendState.unacknowledged(outcome.requestId)) {
+          this.#sds.abandon(id);
+          this.#withdraw("retransmission", id);
+        }
       }
       const { type, silent, ...rest } = outcome;
       if (!silent) this.#append({ type: `reliable:message:${type}`, ...rest } as EventBody);

@@ -30,7 +30,7 @@ export interface ShellMember {
   /** What the rate limiter let go would only wait in the outbox for now. */
   readonly holdsOutgoing: boolean;
   /** Inside a transaction: the rate limiter let this message go. */
-  onReleased(message: QueuedMessage): void;
+  onReleased(message: QueuedMessage, now: number): void;
   /** Inside a transaction: the rate limiter will not let this message go any more. */
   onRefused(message: QueuedMessage): void;
   /** After a commit: something may be ready to be dispatched. */
@@ -174,7 +174,7 @@ export class Shell {
     const { ready, refused } = rateLimit.release(now, mayGo);
     for (const message of ready) {
       const member = this.#members.get(nameOf(message));
-      member?.onReleased(message);
+      member?.onReleased(message, now);
       if (member) touched.add(member);
     }
     for (const message of refused) this.#members.get(nameOf(message))?.onRefused(message);

@@ -5,25 +5,23 @@
  * a channel. The queue is rows, so what waits survives a restart, and so does what the epoch has used: a restart does not
  * refill the budget.
  */
-import type { Bytes } from "../common/bytes.ts";
 import { err, ok, type Result } from "../common/result.ts";
 import type { Table } from "../common/table.ts";
 import { LIMITS } from "../limits.ts";
 
+/** What the upkeep of a channel sends, beside its segments. */
+export type UpkeepKind = "retransmission" | "sync" | "repair";
+
 /** What a queued message is for. Only segments move the send state machine. */
-export type Owner =
-  | { readonly kind: "segment"; readonly entry: number }
-  | { readonly kind: "retransmission" | "sync" | "repair" };
+export type Owner = { readonly kind: "segment"; readonly entry: number } | { readonly kind: UpkeepKind };
 
 export interface QueuedMessage {
   readonly origin: string;
   readonly channelId: string;
   readonly owner: Owner;
-  /** SDS message id. */
-  readonly messageId: string;
+  /** SDS message id; absent for a sync message, which is made when it is released and says what is known then. */
+  readonly messageId?: string;
   readonly ephemeral: boolean;
-  /** The SDS message, where no row elsewhere keeps its bytes. */
-  readonly wire?: Bytes;
   /** Milliseconds since the Unix epoch. */
   readonly enqueuedAt: number;
 }
@@ -80,6 +78,8 @@ export class RateLimitManager {
   readonly #config: RateLimitConfig;
   readonly #queue: Table<number, QueuedMessage>;
   readonly #budget: Table<string, BudgetRow>;
+  /** By channel, the upkeep that waits: its key in the queue by what it is. */
+  readonly #upkeep = new Map<string, Map<string, number>>();
   #nextKey = 1;
 
   /** Refuses an epoch of no length: its index would be undefined. A budget of 0 is fine and admits nothing. */
@@ -94,27 +94,46 @@ export class RateLimitManager {
     this.#queue = tables.queue;
     this.#budget = tables.budget;
     for (const key of this.#queue.keys()) this.#nextKey = Math.max(this.#nextKey, key + 1);
+    this.#queue.observe((key, before, after) => this.#indexUpkeep(key, before, after));
   }
 
-  /** A sync says what its channel knows now, so one that still waits is stale: only the newest of a channel stays. */
+  /**
+   * What upkeep is to send is read when it is released, so to queue it twice would send the same twice. And others decide
+   * how much they ask to have repaired: beyond the bound, somebody else may answer, or they ask again.
+   */
   enqueueToSend(message: QueuedMessage): void {
-    if (message.owner.kind === "sync") this.#dropSyncs(message);
+    const { owner, messageId } = message;
+    if (owner.kind !== "segment") {
+      const waiting = this.#upkeep.get(nameOf(message));
+      if (waiting?.has(upkeepName(owner.kind, messageId))) return;
+      if (owner.kind === "repair" && (waiting?.size ?? 0) >= LIMITS.rateLimit.upkeep) return;
+    }
     this.#queue.put(this.#nextKey++, message);
   }
 
-  #dropSyncs(channel: Channel): void {
-    this.#drop(channel, ({ owner }) => owner.kind === "sync");
+  /** There is no reason any more to send this, if it waits. */
+  withdraw(channel: Channel, kind: UpkeepKind, messageId?: string): void {
+    const key = this.#upkeep.get(nameOf(channel))?.get(upkeepName(kind, messageId));
+    if (key !== undefined) this.#queue.delete(key);
   }
 
   /** The channel is deleted. What waits of it would be charged to whoever opens one of its name. */
-  forget(channel: Channel): void {
-    this.#drop(channel, () => true);
+  forget({ origin, channelId }: Channel): void {
+    for (const [key, queued] of [...this.#queue.entries()]) {
+      if (queued.origin === origin && queued.channelId === channelId) this.#queue.delete(key);
+    }
   }
 
-  #drop({ origin, channelId }: Channel, isMeant: (message: QueuedMessage) => boolean): void {
-    for (const [key, queued] of [...this.#queue.entries()]) {
-      if (queued.origin === origin && queued.channelId === channelId && isMeant(queued)) this.#queue.delete(key);
-    }
+  #indexUpkeep(key: number, before: QueuedMessage | undefined, after: QueuedMessage | undefined): void {
+    const message = after ?? before;
+    if (message === undefined || message.owner.kind === "segment") return;
+    const channel = nameOf(message);
+    const waiting = this.#upkeep.get(channel) ?? new Map<string, number>();
+    const name = upkeepName(message.owner.kind, message.messageId);
+    if (after) waiting.set(name, key);
+    else if (waiting.get(name) === key) waiting.delete(name);
+    if (waiting.size > 0) this.#upkeep.set(channel, waiting);
+    else this.#upkeep.delete(channel);
   }
 
   /**
@@ -254,6 +273,16 @@ export class RateLimitManager {
 /** Whether somebody is told that it waited too long: nobody asked for a synchronisation or a repair. */
 function mayGoStale({ ephemeral, owner }: QueuedMessage): boolean {
   return ephemeral && owner.kind === "segment";
+}
+
+/** One string per channel; a newline cannot stand in an origin. */
+function nameOf({ origin, channelId }: Channel): string {
+  return `${origin}\n${channelId}`;
+}
+
+/** One string for each thing that upkeep sends. */
+function upkeepName(kind: UpkeepKind, messageId = ""): string {
+  return `${kind} ${messageId}`;
 }
 
 /** Milliseconds since the Unix epoch at which the epoch of the budget is over. */

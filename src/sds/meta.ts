@@ -57,7 +57,7 @@ export class Meta {
   }
 
   /** Drops an optional part. */
-  clear(part: "ackOwed" | "sync"): void {
+  clear(part: "ackOwed" | "sync" | "syncWaits"): void {
     if (this.row[part] === undefined) return;
     const { [part]: _, ...rest } = this.row;
     this.#write(rest);

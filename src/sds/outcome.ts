@@ -1,5 +1,3 @@
-import type { Bytes } from "../common/bytes.ts";
-
 export interface Received {
   readonly messageId: string;
   readonly senderId: string;
@@ -10,14 +8,16 @@ export interface Received {
   readonly follows?: string;
 }
 
-export interface Outgoing {
-  readonly kind: "retransmission" | "sync" | "repair";
-  readonly messageId: string;
-  /** Store nodes need not keep it. */
-  readonly ephemeral: boolean;
-  /** The exact bytes, where the wires table does not keep them. */
-  readonly wire?: Bytes;
-}
+export type Outgoing =
+  | {
+      readonly kind: "retransmission" | "repair";
+      /** The wires table keeps its exact bytes. */
+      readonly messageId: string;
+      /** Store nodes need not keep it. */
+      readonly ephemeral: boolean;
+    }
+  /** `wrapSync` makes it once it may go. */
+  | { readonly kind: "sync" };
 
 export interface Lost {
   readonly messageId: string;
@@ -68,6 +68,8 @@ export interface SdsOutcome {
   readonly acknowledged: readonly string[];
   /** Messages to put through the rate limiter now. */
   readonly outgoing: readonly Outgoing[];
+  /** The message that was heard, new or not: a repair of it that still waits for the rate limiter is needed no more. */
+  readonly heard?: string;
   /** Own messages whose retransmissions are exhausted. */
   readonly exhausted: readonly string[];
   /** Dependencies given up, once each. */

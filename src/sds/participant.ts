@@ -83,7 +83,8 @@ export class Participant {
     if (!decoded.ok) return droppedOutcome("undecodable");
     const refused = this.#refusal(decoded.value);
     if (refused !== undefined) return droppedOutcome(refused);
-    return this.#state.meta.during(() => this.#hear(decoded.value, wire, context));
+    const outcome = this.#state.meta.during(() => this.#hear(decoded.value, wire, context));
+    return { ...outcome, heard: decoded.value.messageId };
   }
 
   #hear(message: SdsMessage, wire: Uint8Array, context: IncomingContext): SdsOutcome {
@@ -255,13 +256,27 @@ export class Participant {
       if (wires.has(messageId)) outcome.outgoing.push({ kind: "repair", messageId, ephemeral: true });
     }
     // LIP-109, periodic sync message; one that asks for repairs is sent whatever others have sent meanwhile.
-    const asks = (incoming.nextRequestMs() ?? Number.POSITIVE_INFINITY) <= ms;
-    if (sync.takeDue() || asks) {
-      const { messageId, wire } = this.#wrapping.wrapSync(now, random);
-      outcome.outgoing.push({ kind: "sync", messageId, ephemeral: false, wire });
+    const isDue = (dueMs: number | undefined) => dueMs !== undefined && dueMs <= ms;
+    if (!sync.waits && (isDue(sync.nextDueMs()) || isDue(incoming.nextRequestMs()))) {
+      sync.decide();
+      outcome.outgoing.push({ kind: "sync" });
     }
     wires.prune(ms);
     return outcome;
+  }
+
+  /**
+   * LIP-109, periodic sync message: the one that `tick` decided, made now that it may go. It acknowledges, and asks for,
+   * what it does at this time: had it waited as bytes, a newer one in its place would have left out what they said.
+   */
+  wrapSync(now: number): Wrapped {
+    return this.#state.meta.during(() => {
+      const { clock, sync } = this.#state;
+      clock.advance(now);
+      const wrapped = this.#wrapping.wrapSync(now);
+      sync.onSyncMade();
+      return wrapped;
+    });
   }
 
   /** Milliseconds since the Unix epoch at which `tick` has something to do. */

@@ -42,7 +42,8 @@ export function openSdsState(config: SdsConfig, tables: SdsTables): SdsState {
     earliest([
       outgoing.nextDueMs(),
       incoming.nextDueMs(),
-      incoming.nextRequestMs(),
+      // Asked for by the sync message that waits, once it goes.
+      sync.waits ? undefined : incoming.nextRequestMs(),
       repairs.nextDueMs(),
       sync.nextDueMs(),
     ]);

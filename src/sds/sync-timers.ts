@@ -46,8 +46,9 @@ export class SyncTimers {
     if (newest && newest.senderId !== senderId && history.includes(newest.messageId)) this.#meta.clear("ackOwed");
   }
 
-  /** A message of ours left: it acknowledges all that we owe. */
+  /** A message of ours left: it acknowledges all that we owe, and no sync message that waits is needed any more. */
   onOwnMessage(): void {
+    this.#meta.clear("syncWaits");
     this.#meta.clear("ackOwed");
     this.#restart();
   }
@@ -63,23 +64,34 @@ export class SyncTimers {
     if (sync) this.#schedule(sync.intervalMs);
   }
 
+  /** One is decided and not made yet. */
+  get waits(): boolean {
+    return this.#meta.row.syncWaits === true;
+  }
+
   nextDueMs(): number | undefined {
     const { ackOwed, sync } = this.#meta.row;
+    if (this.waits) return undefined;
     if (ackOwed === undefined) return sync?.dueMs;
     return sync === undefined ? ackOwed.dueMs : Math.min(ackOwed.dueMs, sync.dueMs);
   }
 
-  /** Whether a sync message is to be sent now; if so, the timers are set anew. */
-  takeDue(): boolean {
+  /** A sync message is to be sent, as soon as it may go. */
+  decide(): void {
+    this.#meta.change({ syncWaits: true });
+  }
+
+  /** It is made: what is due by now, also what fell due while it waited, is done with, and the timers are set anew. */
+  onSyncMade(): void {
     const { awakeMs, ackOwed, sync } = this.#meta.row;
     const acknowledges = ackOwed !== undefined && ackOwed.dueMs <= awakeMs;
     const periodic = sync !== undefined && sync.dueMs <= awakeMs;
-    if (!acknowledges && !periodic) return false;
+    this.#meta.clear("syncWaits");
+    if (!acknowledges && !periodic) return;
     this.#meta.clear("ackOwed");
     if (acknowledges) this.#meta.change({ lastAckSyncMs: awakeMs });
     const intervalMs = sync?.intervalMs ?? this.#bounds.syncMs;
     this.#schedule(periodic ? Math.min(2 * intervalMs, this.#bounds.syncMaxMs) : intervalMs);
-    return true;
   }
 
   #restart(): void {

@@ -35,6 +35,8 @@ export interface SdsMetaRow {
   /** An acknowledgement that we owe, and the newest message that it is for; absent where none can stand for all. */
   readonly ackOwed?: { readonly dueMs: number; readonly newest?: MessageRef };
   readonly lastAckSyncMs?: number;
+  /** A sync message is decided and not made yet: until it may go, no other one is due. */
+  readonly syncWaits?: true;
   /** Members were seen that name sync messages in causal histories, as nim-sds does. */
   readonly referenceMembers: boolean;
 }

@@ -58,8 +58,9 @@ export class Wrapping {
    * LIP-109, periodic sync message: empty content, history and filter as usual; in no buffer, no log, no filter and no
    * causal history of ours. Its id is remembered, since nim-sds names sync messages in causal histories.
    */
-  wrapSync(now: number, random: number): Wrapped {
-    const { messageId, wire } = this.wrap(EMPTY, { now, random, ephemeral: false });
+  wrapSync(now: number): Wrapped {
+    // Everybody knows its content, so there is nothing that its id might tell.
+    const { messageId, wire } = this.wrap(EMPTY, { now, random: 0, ephemeral: false });
     this.#state.seen.add(messageId, "sync");
     return { messageId, wire };
   }

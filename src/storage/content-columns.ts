@@ -20,7 +20,6 @@ export const CONTENT_COLUMNS: Readonly<Record<string, ContentColumn>> = {
   outbox: { column: "wire", scope: "channel" },
   // Ciphertexts, unless an unencrypted channel shares the topic. A locked vault has them written past the seal.
   parked: { column: "payload", scope: "channel" },
-  rateLimitQueue: { column: "wire", scope: [] },
   // The tasks themselves are in the same table, in a scope of their own.
   messagingTasks: { scope: ["payload"] },
 };

@@ -191,8 +191,12 @@ export class Member {
     }
     for (const messageId of outcome.acknowledged) this.#conclude(this.#sendState.onAcknowledged(messageId));
     for (const messageId of outcome.exhausted) this.#conclude(this.#sendState.onExhausted(messageId));
-    const departures = outcome.outgoing.flatMap(({ kind, messageId, ephemeral, wire }) => {
-      const bytes = wire ?? this.#keptWire(messageId);
+    const departures = outcome.outgoing.flatMap((sent) => {
+      const { kind } = sent;
+      const ephemeral = kind !== "sync" && sent.ephemeral;
+      // Nothing limits it, so a sync message is made at once.
+      const { messageId, wire: bytes } =
+        kind === "sync" ? this.#sds.wrapSync(now) : { messageId: sent.messageId, wire: this.#keptWire(sent.messageId) };
       if (bytes === undefined) return [];
       const request = this.#nextRequest();
       this.#tables.upkeep.put(request, { messageId, kind, ...(ephemeral ? { ephemeral } : {}) });

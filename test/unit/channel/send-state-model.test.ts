@@ -119,14 +119,14 @@ class System {
     const { limiter, state } = this.core;
     const { ready, refused } = limiter.release(this.now);
     for (const message of ready) if (message.origin === ROOM.origin) this.onReleased(message);
-    return refused.flatMap(({ owner, messageId }) => {
+    return refused.flatMap(({ owner, messageId = "" }) => {
       if (owner.kind !== "segment") return [];
       model.refuse(messageId);
       return state.onDispatchFailed(owner.entry, failure("rate-limit", "waited too long"));
     });
   }
 
-  onReleased({ owner, messageId }: QueuedMessage): void {
+  onReleased({ owner, messageId = "" }: QueuedMessage): void {
     const { outbox, state, nextOutboxKey } = this.core;
     if (owner.kind === "segment" && !state.isAwaiting(owner.entry)) return;
     outbox.put(nextOutboxKey(), { owner, messageId, dispatchId: this.newId("dispatch") });

@@ -1,10 +1,14 @@
 /** The epoch budget (LIP-173) as channels use it. */
 import { beforeEach, describe, expect, test } from "vitest";
 import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
+import { utf8 } from "../../../src/common/bytes.ts";
 import { none } from "../../../src/encryption/none.ts";
+import type { QueuedMessage } from "../../../src/rate-limit/rate-limit-manager.ts";
+import type { SdsMessage } from "../../../src/sds/message.ts";
+import { nimLayout } from "../../../src/sds/nim-layout.ts";
 import { AwayCipher } from "../../support/away-cipher.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
-import { ORIGIN, Peer } from "../../support/peer.ts";
+import { ORIGIN, Peer, TOPIC } from "../../support/peer.ts";
 
 const SECOND = 1000;
 const EPOCH_SECONDS = 600;
@@ -48,6 +52,149 @@ describe("what waits for the next epoch", () => {
     ticks = 0;
     for (let second = 0; second < 60 && ticks < 60; second++) await pass(SECOND);
     expect(ticks).toBeLessThan(20);
+  });
+});
+
+describe("a member whose budget is used up", () => {
+  const MESSAGES = 12;
+  const WAIT_MS = 5 * SECOND;
+  const HOUR = 3600 * SECOND;
+  let bob: Peer;
+
+  beforeEach(async () => {
+    bob = await Peer.start("bob", network, { rateLimit: { ...LIMITED, messagesPerEpoch: 1 } });
+    await bob.open();
+    await bob.send("uses it up");
+    await network.settle();
+    alice = await Peer.start("alice", network);
+    await alice.open();
+  });
+
+  /** Alice says something every few seconds. */
+  async function hears(): Promise<string[]> {
+    const ids: string[] = [];
+    for (let i = 0; i < MESSAGES; i++) {
+      ids.push(await alice.send(`${i}`));
+      await pass(WAIT_MS);
+    }
+    expect(await bob.received()).toHaveLength(MESSAGES);
+    return ids;
+  }
+
+  /** Content of a peer that went out, by id, and everything that went out. */
+  function sentBy(peer: Peer) {
+    const messages = peer.mailbox.tasks.flatMap(({ message: { payload } }) => {
+      const decoded = nimLayout.decode(payload);
+      return decoded.ok ? [decoded.value] : [];
+    });
+    const content = messages.filter(({ content }) => content.length > 0).map(({ messageId }) => messageId);
+    return { messages, content: [...new Set(content)] };
+  }
+
+  test("acknowledges with its next message all that it heard meanwhile", async () => {
+    await hears();
+    const { content } = sentBy(alice);
+    // She sends nothing again, so that nothing reminds him.
+    await alice.kill();
+    await pass(EPOCH_MS);
+    const { messages } = sentBy(bob);
+    expect(messages).toHaveLength(2);
+    const sync = messages.at(-1);
+    const filter = nimLayout.decodeFilter(sync?.bloomFilter ?? new Uint8Array());
+    const named = sync?.causalHistory.map(({ messageId }) => messageId) ?? [];
+    const left = content.filter((id) => !named.includes(id) && !filter?.has(nimLayout.hashPair(id)));
+    expect(left).toEqual([]);
+  });
+
+  test("so that every message is delivered, if late", async () => {
+    const ids = await hears();
+    await pass(EPOCH_MS);
+    for (const id of ids) expect((await alice.outcomes(id)).at(-1)).toBe("delivered");
+  });
+
+  test("sends no sync message where its own message says the same", async () => {
+    await hears();
+    const queued = async () => {
+      const rows = await bob.storage.scan("rateLimitQueue", []);
+      return rows.map(({ row }) => (row as QueuedMessage).owner.kind);
+    };
+    expect(await queued()).toEqual(["sync"]);
+    await bob.send("reply");
+    expect(await queued()).toEqual(["segment"]);
+  });
+
+  describe("and who is asked for messages", () => {
+    const STORED = 16;
+    const names = Array.from({ length: STORED }, (_, i) => `m${i}`);
+    const ASK_MS = 31 * SECOND;
+    let said = 0;
+
+    const say = (fields: Partial<SdsMessage>) =>
+      network.inject({
+        contentTopic: TOPIC,
+        meta: utf8("RELIABLE-CHANNEL-API/1"),
+        ephemeral: false,
+        timestamp: clock.now(),
+        messageHash: `${++said}`.padStart(64, "0"),
+        payload: nimLayout.encode({
+          senderId: "carol",
+          messageId: `said ${said}`,
+          channelId: "room",
+          lamportTimestamp: BigInt(Math.floor(clock.now() / SECOND)),
+          causalHistory: [],
+          bloomFilter: new Uint8Array(0),
+          content: new Uint8Array(0),
+          repairRequest: [],
+          ...fields,
+        }),
+      });
+    const original = (messageId: string) => say({ messageId, senderId: "dave", content: utf8("x") });
+    const queuedRepairs = async () => {
+      const rows = await bob.storage.scan("rateLimitQueue", []);
+      const queued = rows.map(({ row }) => row as QueuedMessage).filter(({ owner }) => owner.kind === "repair");
+      return queued.map(({ messageId }) => messageId).sort();
+    };
+
+    test("queues each once, however often they ask, and none that was heard again", async () => {
+      for (const name of names) await original(name);
+      for (const end = clock.now() + HOUR / 2; clock.now() < end; ) {
+        await say({ repairRequest: names.map((messageId) => ({ messageId, senderId: "bob" })) });
+        await pass(ASK_MS);
+        expect((await queuedRepairs()).length).toBeLessThanOrEqual(STORED);
+      }
+      const left = await queuedRepairs();
+      expect(left.length).toBeGreaterThan(1);
+      expect(new Set(left).size).toBe(left.length);
+      const [heard = ""] = left;
+      await original(heard);
+      expect(await queuedRepairs()).toEqual(left.filter((name) => name !== heard));
+    });
+  });
+});
+
+describe("a retransmission that waits", () => {
+  /** Of the first of two messages, which use the budget up. */
+  async function waiting(): Promise<string> {
+    const id = await alice.send("first");
+    await alice.send("second");
+    await pass(60 * SECOND);
+    expect(await kinds()).toContain("retransmission");
+    return id;
+  }
+
+  async function kinds(): Promise<string[]> {
+    const rows = await alice.storage.scan("rateLimitQueue", []);
+    return rows.map(({ row }) => (row as QueuedMessage).owner.kind);
+  }
+
+  test("is sent no more once its message was acknowledged", async () => {
+    const id = await waiting();
+    const bob = await Peer.start("bob", network);
+    await bob.open();
+    await network.settle();
+    await pass(10 * SECOND);
+    expect(await alice.outcomes(id)).toEqual(["sent", "delivered"]);
+    expect(await kinds()).not.toContain("retransmission");
   });
 });
 

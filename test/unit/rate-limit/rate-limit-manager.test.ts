@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Journal, Table } from "../../../src/common/table.ts";
+import { LIMITS } from "../../../src/limits.ts";
 import {
   type BudgetRow,
   type QueuedMessage,
@@ -21,7 +22,7 @@ function setUp(config: RateLimitConfig) {
     if (!created.ok) throw new Error(created.error);
     return created.value;
   };
-  return { manager: restart(), restart, queue };
+  return { manager: restart(), restart, queue, journal };
 }
 
 function limited(messagesPerEpoch: number): RateLimitConfig {
@@ -159,17 +160,74 @@ describe("rate limit", () => {
     expect(idsOf(manager.release(0).ready)).toEqual(idsOf([a[0] ?? b, b, a[1] ?? b, a[2] ?? b, sync]));
   });
 
-  test("of a channel's syncs that wait, only the newest is sent", () => {
-    const { manager } = setUp(limited(10));
-    const sync = { owner: { kind: "sync" } } as const;
-    const [stale, other, segment, newest] = [
-      message(sync),
-      message({ ...sync, channelId: "other" }),
-      message(),
-      message(sync),
-    ];
-    for (const each of [stale, other, segment, newest]) manager.enqueueToSend(each);
-    expect(idsOf(manager.release(0).ready)).toEqual(idsOf([segment, other, newest]));
+  describe("what upkeep sends", () => {
+    /** Of no id: it is made when it is released. */
+    const sync = (channelId = "c"): QueuedMessage => {
+      const { messageId: _, ...rest } = message({ owner: { kind: "sync" }, channelId });
+      return rest;
+    };
+    const repair = (messageId: string, overrides: Partial<QueuedMessage> = {}) =>
+      message({ owner: { kind: "repair" }, ephemeral: true, messageId, ...overrides });
+
+    test("waits once for each channel, in its first place", () => {
+      const { manager, queue, restart } = setUp(limited(0));
+      const others = { channelId: "other" };
+      const waiting = [
+        sync(),
+        repair("m"),
+        repair("n"),
+        repair("m", others),
+        repair("m", { origin: "https://b.example" }),
+        sync("other"),
+        message({ owner: { kind: "retransmission" }, messageId: "m" }),
+      ];
+      for (const one of [...waiting, ...waiting]) manager.enqueueToSend({ ...one });
+      expect([...queue.values()]).toEqual(waiting);
+      // Known again after a restart.
+      for (const one of waiting) restart().enqueueToSend({ ...one });
+      expect(queue.size).toBe(waiting.length);
+      const released = restart({ ...limited(0), enabled: false });
+      expect(released.release(0).ready).toEqual(waiting);
+      released.enqueueToSend(repair("m"));
+      expect(queue.size).toBe(1);
+    });
+
+    test("is withdrawn where there is no reason for it any more", () => {
+      const { manager, queue } = setUp(limited(0));
+      const channel = { origin: "https://a.example", channelId: "c" };
+      const [segment, retransmission] = [
+        message({ messageId: "m" }),
+        message({ messageId: "m", owner: { kind: "retransmission" } }),
+      ];
+      for (const one of [segment, retransmission, repair("m"), sync()]) manager.enqueueToSend(one);
+      manager.withdraw(channel, "repair", "m");
+      manager.withdraw(channel, "repair", "another");
+      manager.withdraw({ ...channel, channelId: "other" }, "retransmission", "m");
+      manager.withdraw(channel, "sync");
+      expect([...queue.values()]).toEqual([segment, retransmission]);
+      // It may be needed again.
+      manager.enqueueToSend(repair("m"));
+      expect(queue.size).toBe(3);
+    });
+
+    test("waits as before where the event that withdrew it is undone", () => {
+      const { manager, queue, journal } = setUp(limited(0));
+      manager.enqueueToSend(repair("m"));
+      journal.take();
+      manager.withdraw({ origin: "https://a.example", channelId: "c" }, "repair", "m");
+      journal.rollback();
+      manager.enqueueToSend(repair("m"));
+      expect(queue.size).toBe(1);
+    });
+
+    test("is bounded where others decide how much it is", () => {
+      const { manager, queue } = setUp(limited(0));
+      for (let i = 0; i <= LIMITS.rateLimit.upkeep; i++) manager.enqueueToSend(repair(`m${i}`));
+      expect(queue.size).toBe(LIMITS.rateLimit.upkeep);
+      // Others are not concerned, nor is what we decide ourselves.
+      for (const one of [repair("m", { channelId: "other" }), sync(), message()]) manager.enqueueToSend(one);
+      expect(queue.size).toBe(LIMITS.rateLimit.upkeep + 3);
+    });
   });
 
   test("M19 an ephemeral message that waited a minute is refused; others wait for ever", () => {

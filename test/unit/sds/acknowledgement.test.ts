@@ -429,6 +429,69 @@ describe("sync messages that acknowledge", () => {
   });
 });
 
+describe("a sync message that waits for the rate limiter", () => {
+  /** Lets its timers run without making what they decide. Returns how many sync messages they decide. */
+  function decided(peer: Peer, until: number): number {
+    let syncs = 0;
+    for (let now = peer.sds.nextDeadline(); now !== undefined && now <= until; now = peer.sds.nextDeadline()) {
+      const { outgoing } = peer.sds.tick({ now, random: 0.5, online: true });
+      syncs += outgoing.filter(({ kind }) => kind === "sync").length;
+      peer.commit();
+    }
+    return syncs;
+  }
+
+  /** Bob has heard these, one a minute, while one waits. */
+  function waiting(): { readonly alice: Peer; readonly bob: Peer; readonly ids: readonly string[] } {
+    const [alice, bob] = [new Peer("alice"), new Peer("bob")];
+    const ids: string[] = [];
+    for (let minute = 0; minute < 10; minute++) {
+      const now = START + minute * 60_000;
+      const { messageId, wire } = alice.publish(`${minute}`, now);
+      ids.push(messageId);
+      bob.sds.handleIncoming(wire, { now, messageHash: hashFor(messageId), random: 0.5 });
+      bob.commit();
+      expect(decided(bob, now + 59_000)).toBe(minute === 0 ? 1 : 0);
+    }
+    return { alice, bob, ids };
+  }
+
+  test("is decided once, wakes nobody, and acknowledges all that was heard until it goes", () => {
+    const { alice, bob, ids } = waiting();
+    expect(bob.sds.nextDeadline()).toBeUndefined();
+    bob.restart();
+    alice.receive(bob.sds.wrapSync(START + 600_000).wire, START + 600_000);
+    expect(alice.acknowledged.length).toBeGreaterThan(ids.length - 2);
+    // Nothing of what it said is due again; the periodic ones go on.
+    expect(bob.sds.nextDeadline()).toBeGreaterThan(START + 600_000 + sds.ackSyncMaxMs);
+    expect(decided(bob, START + 600_000 + 2 * sds.syncMs)).toBe(1);
+  });
+
+  test("is not counted among the messages that named an id before it is made", () => {
+    const { bob, ids } = waiting();
+    expect(bob.tables.meta.get("row")?.sends).toBe(0);
+    expect(bob.tables.summary.size).toBe(ids.length);
+  });
+
+  test("is needed no more after an own message, which says the same", () => {
+    const { bob } = waiting();
+    bob.send("reply", START + 600_000);
+    expect(bob.tables.meta.get("row")).not.toHaveProperty("syncWaits");
+    expect(decided(bob, START + 600_000 + 2 * sds.syncMs)).toBe(1);
+  });
+
+  test("asks for repairs, and counts as having asked, when it is made", () => {
+    const bob = new Peer("bob", { startedAt: START - 60_000 });
+    const causalHistory = [{ messageId: "gap", senderId: "alice" }];
+    bob.sds.handleIncoming(craft({ causalHistory }), { now: START, messageHash: "aa".repeat(32), random: 0.5 });
+    const later = START + sds.repairMaxMs;
+    expect(decided(bob, later)).toBe(1);
+    const asked = () => bob.decoded(bob.sds.wrapSync(later).wire).repairRequest.map(({ messageId }) => messageId);
+    expect(asked()).toEqual(["gap"]);
+    expect(asked()).toEqual([]);
+  });
+});
+
 describe("periodic sync messages", () => {
   test("start with the first content, and decay from 30 s to 10 min", () => {
     const alice = new Peer("alice");

@@ -5,10 +5,9 @@
 import { describe, expect, test } from "vitest";
 import { toHex } from "../../../src/common/bytes.ts";
 import { nimLayout } from "../../../src/sds/nim-layout.ts";
-import type { SdsOutcome } from "../../../src/sds/participant.ts";
 import eviction from "../../vectors/sds/nim_eviction.json" with { type: "json" };
 import small from "../../vectors/sds/nim_transcript_small.json" with { type: "json" };
-import { Peer, runTimers } from "./sds-peer.ts";
+import { type Done, Peer, runTimers } from "./sds-peer.ts";
 import { bytesOf, type EntryVector, entryOf, hintOf, NamingLayout } from "./transcript.ts";
 
 const LAMPORT =
@@ -153,7 +152,7 @@ function play(name: string): ReadonlyMap<number, Shown> {
   for (const step of small.steps) {
     if (step.peer !== name) continue;
     const events: unknown[] = [];
-    const note = (outcome: SdsOutcome, now: number): void => {
+    const note = (outcome: Done, now: number): void => {
       for (const id of outcome.acknowledged) events.push(`acknowledged ${layout.nameOf(id)}`);
       for (const id of outcome.delivered) events.push(`delivered ${layout.nameOf(id)}`);
       for (const id of outcome.exhausted) events.push(`exhausted ${layout.nameOf(id)}`);
@@ -189,7 +188,7 @@ function play(name: string): ReadonlyMap<number, Shown> {
       note(peer.receive(wire, step.nowMs, 0.5, hash), step.nowMs);
     } else if (step.op === "markDependenciesMet") {
       const ids = (step.ids ?? []).map((each) => layout.idOf(each));
-      note(peer.sds.markReceived(ids, step.nowMs), step.nowMs);
+      note({ ...peer.sds.markReceived(ids, step.nowMs), outgoing: [] }, step.nowMs);
       peer.commit();
     } else {
       note(peer.tick(step.nowMs), step.nowMs);

@@ -40,6 +40,20 @@ export class Storage {
   }
 }
 
+/** What a peer sends by itself. Nothing limits it, so a sync message is made as soon as it is decided. */
+interface Sent {
+  readonly kind: "retransmission" | "sync" | "repair";
+  readonly messageId: string;
+  readonly ephemeral: boolean;
+  /** Of a sync message. */
+  readonly wire?: Bytes;
+}
+
+/** An outcome, carried out. */
+export interface Done extends Omit<SdsOutcome, "outgoing"> {
+  readonly outgoing: readonly Sent[];
+}
+
 export class Peer {
   readonly name: string;
   readonly storage = new Storage();
@@ -92,12 +106,12 @@ export class Peer {
     return wrapped;
   }
 
-  receive(wire: Uint8Array, now = START, random = 0.5, messageHash = "ab".repeat(32)): SdsOutcome {
-    return this.#note(this.sds.handleIncoming(wire, { now, messageHash, random }));
+  receive(wire: Uint8Array, now = START, random = 0.5, messageHash = "ab".repeat(32)): Done {
+    return this.#note(this.sds.handleIncoming(wire, { now, messageHash, random }), now);
   }
 
-  tick(now: number, online = true, random = 0.5): SdsOutcome {
-    return this.#note(this.sds.tick({ now, random, online }));
+  tick(now: number, online = true, random = 0.5): Done {
+    return this.#note(this.sds.tick({ now, random, online }), now);
   }
 
   wire(messageId: string): Bytes | undefined {
@@ -111,7 +125,10 @@ export class Peer {
     return result.value;
   }
 
-  #note(outcome: SdsOutcome): SdsOutcome {
+  #note(outcome: SdsOutcome, now: number): Done {
+    const outgoing = outcome.outgoing.map((sent) =>
+      sent.kind === "sync" ? { ...sent, ephemeral: false, ...this.sds.wrapSync(now) } : sent,
+    );
     this.commit();
     if (outcome.arrived) {
       const { messageId, content } = outcome.arrived;
@@ -120,7 +137,7 @@ export class Peer {
     this.delivered.push(...outcome.delivered);
     this.acknowledged.push(...outcome.acknowledged);
     this.lost.push(...outcome.lost.map(({ messageId }) => messageId));
-    return outcome;
+    return { ...outcome, outgoing };
   }
 }
 
@@ -146,11 +163,7 @@ export function craft(fields: Partial<SdsMessage> & { readonly after?: readonly 
 }
 
 /** Runs every timer of `peer` until `until`, at the times that it asks for. */
-export function runTimers(
-  peer: Peer,
-  until: number,
-  onTick: (outcome: SdsOutcome, now: number) => void = () => {},
-): void {
+export function runTimers(peer: Peer, until: number, onTick: (outcome: Done, now: number) => void = () => {}): void {
   for (let now = peer.sds.nextDeadline(); now !== undefined && now <= until; now = peer.sds.nextDeadline()) {
     onTick(peer.tick(now), now);
   }

@@ -30,8 +30,7 @@ function rowsWith(content: Bytes): readonly RowChange[] {
     { table: "outbox", key: [...CHANNEL, 1], row: { messageId: "m1", ephemeral: true, wire: content } },
     { table: "outbox", key: [...CHANNEL, 2], row: { messageId: "m2", ephemeral: false } },
     { table: "parked", key: [...CHANNEL, 1], row: { payload: content, meta: utf8("marker"), messageHash: "h1" } },
-    { table: "rateLimitQueue", key: [1], row: { origin: CHANNEL[0], messageId: "m3", wire: content } },
-    { table: "rateLimitQueue", key: [2], row: { origin: CHANNEL[0], messageId: "m4" } },
+    { table: "rateLimitQueue", key: [1], row: { origin: CHANNEL[0], messageId: "m3" } },
     { table: "messagingTasks", key: ["payload", "t1"], row: content },
     { table: "messagingTasks", key: ["task", "t1"], row: { requestId: "t1", meta: utf8("marker"), stamp: 1n } },
   ];

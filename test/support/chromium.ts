@@ -1,5 +1,5 @@
 /** Chromium profiles with the built extension, driven as a person drives them. */
-import { access, mkdtemp, rm } from "node:fs/promises";
+import { access, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type BrowserContext, type CDPSession, chromium, type Locator, type Page } from "playwright-core";
@@ -89,6 +89,24 @@ export async function clickAndClose(button: Locator): Promise<void> {
     if (!page.isClosed()) throw error;
   });
   await Promise.all([closed, clicked]);
+}
+
+/** Presses what saves a file; gives the file as it lies on the disk. */
+export async function savedFile(button: Locator): Promise<{ readonly name: string; readonly bytes: Buffer }> {
+  const downloading = button.page().waitForEvent("download");
+  await button.click();
+  const download = await downloading;
+  return { name: download.suggestedFilename(), bytes: await readFile(await download.path()) };
+}
+
+/** Presses what opens the browser's own dialogue, and chooses a file there. */
+export async function chooseFile(
+  button: Locator,
+  file: { readonly name: string; readonly mimeType: string; readonly buffer: Buffer },
+): Promise<void> {
+  const choosing = button.page().waitForEvent("filechooser");
+  await button.click();
+  await (await choosing).setFiles(file);
 }
 
 export class ChromiumProfile implements AsyncDisposable {

@@ -1,8 +1,7 @@
 /** The demo site as a person uses it: a name, a room, messages and their ticks. */
-import { readFile } from "node:fs/promises";
 import type { Locator, Page } from "playwright-core";
 import type { PromptDecision } from "../../src/ui/background-api.ts";
-import type { ChromiumProfile } from "./chromium.ts";
+import { type ChromiumProfile, savedFile } from "./chromium.ts";
 
 /** Milliseconds for a message to arrive or to be acknowledged: scenarios allow 50 s for a delivery. */
 const MESSAGE_MS = 50_000;
@@ -79,9 +78,7 @@ export class DemoPage {
   async savedFile(name: string): Promise<Buffer> {
     const file = this.page.locator(`[data-testid="file"][data-file="${name}"]`);
     await file.waitFor({ timeout: FILE_MS });
-    const downloading = this.page.waitForEvent("download");
-    await file.getByTestId("file-save").click();
-    return readFile(await (await downloading).path());
+    return (await savedFile(file.getByTestId("file-save"))).bytes;
   }
 
   /** Resolves when the own file carries the tick for `delivered`; gives its request. */

@@ -1,5 +1,5 @@
 /** A page used with the keyboard alone. */
-import type { Page } from "playwright-core";
+import type { Locator, Page } from "playwright-core";
 
 /** More stops than any view has. */
 const MOST_STOPS = 40;
@@ -8,6 +8,13 @@ const MOST_STOPS = 40;
 export async function focused(page: Page): Promise<string> {
   const element = page.locator(":focus");
   return (await element.count()) === 0 ? "nothing" : element.ariaSnapshot();
+}
+
+/** What the person finds in the clipboard: pasted into a field that has nothing else. */
+export async function pasted(field: Locator): Promise<string> {
+  await field.fill("");
+  await field.press("Control+V");
+  return field.inputValue();
 }
 
 /** Goes on with Tab until the element has the focus; throws where something on the way has no name, or it never comes. */

@@ -78,6 +78,15 @@ export class Popup implements AsyncDisposable {
     return page.evaluate(() => navigator.clipboard.readText());
   }
 
+  /** Opens the invitation to a channel; resolves with its text, while it is shown. */
+  async showInvitation(channelId: string): Promise<string> {
+    const { page } = this;
+    await this.openChannel(channelId);
+    await page.getByTestId("channel-share").click();
+    await page.getByTestId("share-show").click();
+    return page.getByTestId("share-text").inputValue();
+  }
+
   async openKey(name: string): Promise<void> {
     await this.tab("keys");
     await this.page.getByTestId("key-row").filter({ hasText: name }).click();
@@ -127,6 +136,16 @@ export class Popup implements AsyncDisposable {
     await page.getByTestId("channel-view").waitFor();
   }
 
+  /** Gives the channel a key that is here. */
+  async changeToPickedKey(channelId: string, name: string): Promise<void> {
+    const { page } = this;
+    await this.openChannel(channelId);
+    await page.getByTestId("channel-change-key").click();
+    await pickKey(page, name);
+    await page.getByTestId("channel-key-save").click();
+    await page.getByTestId("channel-view").waitFor();
+  }
+
   async lock(): Promise<void> {
     await this.page.getByTestId("lock").click();
     await this.page.getByTestId("locked-banner").waitFor();
@@ -166,6 +185,12 @@ export async function allowWithNewKey(profile: ChromiumProfile, name: string): P
   await prompt.getByTestId("key-choice-make").check();
   await prompt.getByTestId("key-choice-name").fill(name);
   await allow(prompt);
+}
+
+/** Picks a key that is here, where one is chosen. */
+export async function pickKey(page: Page, name: string): Promise<void> {
+  await page.getByTestId("key-choice-pick").check();
+  await page.getByTestId("key-choice-select").selectOption({ label: name });
 }
 
 /** Pastes a key where one is chosen; resolves when the page has said what it is. */

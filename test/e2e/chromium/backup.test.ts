@@ -1,9 +1,8 @@
 /** A backup: saved as a file in one profile, and restored from it in another. */
-import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { LIMITS } from "../../../src/limits.ts";
 import { ChannelPage, type EncryptedChannelParams } from "../../support/channel-page.ts";
-import type { ChromiumProfile } from "../../support/chromium.ts";
+import { type ChromiumProfile, chooseFile, savedFile } from "../../support/chromium.ts";
 import { type PageServer, startPageServer } from "../../support/page-server.ts";
 import { allow, allowWithNewKey, Popup } from "../../support/popup.ts";
 import { popupScreenshots, screenshots, TEST_SCREENSHOTS } from "../../support/screenshots.ts";
@@ -68,10 +67,8 @@ describe("a backup", () => {
     await page.getByTestId("backup-save").click();
     await page.getByTestId("repeat-password-error").waitFor();
     await page.getByTestId("repeat-password").fill(PASSPHRASE);
-    const downloading = page.waitForEvent("download");
-    await page.getByTestId("backup-save").click();
-    const download = await downloading;
-    file = { name: download.suggestedFilename(), text: await readFile(await download.path(), "utf8") };
+    const { name, bytes } = await savedFile(page.getByTestId("backup-save"));
+    file = { name, text: bytes.toString() };
     expect(file.name).toMatch(/^reliable-channel-backup-\d{4}-\d\d-\d\d\.json$/);
     const key = Buffer.from(hex, "hex");
     for (const secret of [hex, key.toString("base64"), key.toString("base64url"), "book", "Club", PASSPHRASE]) {
@@ -85,9 +82,8 @@ describe("a backup", () => {
   /** Chooses the file as a person does, in the browser's own dialogue, and types the passphrase. */
   async function restore(popup: Popup, text: string, passphrase: string): Promise<void> {
     const { page } = popup;
-    const choosing = page.waitForEvent("filechooser");
-    await page.getByTestId("backup-file").click();
-    await (await choosing).setFiles({ name: file.name, mimeType: "application/json", buffer: Buffer.from(text) });
+    const buffer = Buffer.from(text);
+    await chooseFile(page.getByTestId("backup-file"), { name: file.name, mimeType: "application/json", buffer });
     await page.getByTestId("restore-passphrase").fill(passphrase);
     await page.getByTestId("backup-restore").click();
   }
@@ -160,6 +156,27 @@ describe("a backup", () => {
     await before.waitFor("reliable:message:received", { text: "Read in a new browser" });
   });
 
+  test("pasted where a key is expected, goes on where it belongs, and brings back what was deleted since", async () => {
+    await using popup = await Popup.open(newProfile);
+    const { page } = popup;
+    await popup.openChannel("book-club");
+    await popup.confirm(page.getByTestId("delete-channel"));
+    await popup.openKey("Club key");
+    await popup.confirm(page.getByTestId("key-delete"));
+    await page.getByTestId("keys-empty").waitFor();
+
+    await popup.pasteKey(file.text);
+    expect(await page.getByTestId("key-save").count()).toBe(0);
+    await page.getByTestId("key-to-backup").click();
+    await page.getByTestId("backup-view").waitFor();
+    // It is there already: nothing has to be chosen.
+    await page.getByTestId("restore-passphrase").fill(PASSPHRASE);
+    await page.getByTestId("backup-restore").click();
+    await expect.poll(async () => (await newProfile.snapshot()).channels).toMatchObject([{ channelId: "book-club" }]);
+    await popup.openKey("Club key");
+    expect(await page.getByTestId("fingerprint-words").first().textContent()).toBe(fingerprint);
+  });
+
   test("of one channel: exported where it is shown, it brings that channel and its key to another profile, no more", async () => {
     const third = await stack.profile();
     await using from = await Popup.open(oldProfile);
@@ -173,17 +190,14 @@ describe("a backup", () => {
     await popupScreenshots(from.page, "popup-channel-export");
     await from.page.getByTestId("new-password").fill(PASSPHRASE);
     await from.page.getByTestId("repeat-password").fill(PASSPHRASE);
-    const downloading = from.page.waitForEvent("download");
-    await from.page.getByTestId("backup-save").click();
-    const download = await downloading;
-    expect(download.suggestedFilename()).toMatch(/^reliable-channel-export-\d{4}-\d\d-\d\d\.json$/);
-    const text = await readFile(await download.path(), "utf8");
+    const { name, bytes } = await savedFile(from.page.getByTestId("backup-save"));
+    expect(name).toMatch(/^reliable-channel-export-\d{4}-\d\d-\d\d\.json$/);
 
     await using to = await Popup.open(third);
     await to.welcome(null);
     await to.tab("keys");
     await to.page.getByTestId("backup").click();
-    await restore(to, text, PASSPHRASE);
+    await restore(to, bytes.toString(), PASSPHRASE);
     await to.page.getByTestId("notice").filter({ hasText: "1 key was restored. 1 channel was restored." }).waitFor();
     await to.openKey("Club key");
     expect(await to.page.getByTestId("fingerprint-words").first().textContent()).toBe(fingerprint);

@@ -1,9 +1,13 @@
 /** Invitations: shown as a QR code, read from a picture, and held back by a warning where the key is another site's. */
+import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ErrorCode } from "../../../src/provider/provider-api.ts";
 import { ChannelPage, type EncryptedChannelParams } from "../../support/channel-page.ts";
-import type { ChromiumProfile } from "../../support/chromium.ts";
+import { type ChromiumProfile, chooseFile, clickAndClose, savedFile } from "../../support/chromium.ts";
+import { pasted } from "../../support/keyboard.ts";
 import { type PageServer, startPageServer } from "../../support/page-server.ts";
 import { allow, Popup, pasteInto } from "../../support/popup.ts";
 import { qrPicture } from "../../support/qr-picture.ts";
@@ -13,6 +17,8 @@ import { Stack } from "../../support/stack.ts";
 const SITE = { "/": { html: "<!doctype html><title>A site</title>" } };
 const ATTACHED = { ok: true, value: null };
 const CLUB: EncryptedChannelParams = { channelId: "chess-club", contentTopic: "/test/1/chess/proto" };
+/** A site that never asked. */
+const ELSEWHERE = "https://chess.example";
 const ICON = join(import.meta.dirname, "../../../public/icon/128.png");
 
 describe("an invitation", () => {
@@ -24,7 +30,8 @@ describe("an invitation", () => {
   let aliceProfile: ChromiumProfile;
   let bobProfile: ChromiumProfile;
   let alice: ChannelPage;
-  let picture: Buffer;
+  /** The code as it is shown, and as it is saved. */
+  let pictures: readonly Buffer[];
   let code: string;
 
   beforeAll(async () => {
@@ -57,6 +64,15 @@ describe("an invitation", () => {
     await popup.page.getByTestId("invitation-form").waitFor();
   }
 
+  /** Waits until the form has recognised an invitation; gives its text. */
+  async function recognised(page: Page): Promise<string> {
+    await page.locator('[data-testid="key-text-found"][data-kind="invitation"]').waitFor();
+    return page.getByTestId("invitation-text").inputValue();
+  }
+
+  const choosePicture = (page: Page, buffer: Buffer, name = "code.png"): Promise<void> =>
+    chooseFile(page.getByTestId("invitation-image-choose"), { name, mimeType: "image/png", buffer });
+
   test("is made for a channel that Alice created before any site asked, and shown as a QR code and as text", async () => {
     await using popup = await Popup.open(aliceProfile);
     const { page } = popup;
@@ -75,10 +91,9 @@ describe("an invitation", () => {
     await page.getByTestId("share-show").click();
     code = await page.getByTestId("share-text").inputValue();
     expect(code).toMatch(/^RCI1-[A-Z0-9]+$/);
-    picture = await page.getByTestId("qr").screenshot();
-    const downloading = page.waitForEvent("download");
-    await page.getByTestId("share-download").click();
-    expect((await downloading).suggestedFilename()).toBe("invitation-chess-club.png");
+    const { name, bytes } = await savedFile(page.getByTestId("share-download"));
+    expect(name).toBe("invitation-chess-club.png");
+    pictures = [await page.getByTestId("qr").screenshot(), bytes];
 
     alice = new ChannelPage(await aliceProfile.open(server.origin), { ...CLUB, senderId: "alice" });
     const attached = alice.attach();
@@ -86,6 +101,25 @@ describe("an invitation", () => {
     expect(await prompt.getByTestId("key-choice").count()).toBe(0);
     await allow(prompt);
     expect(await attached).toEqual(ATTACHED);
+  });
+
+  test("is copied to the clipboard for a while, and can be pasted where one is expected", async () => {
+    await using popup = await Popup.open(aliceProfile);
+    const { page } = popup;
+    expect(await popup.showInvitation(CLUB.channelId)).toBe(code);
+    await page.getByTestId("share-copy").click();
+    await page.locator('[data-testid="clipboard"][data-state="holding"]').waitFor();
+    await openForm(popup);
+    expect(await pasted(page.getByTestId("invitation-text"))).toBe(code);
+    expect(await recognised(page)).toBe(code);
+  });
+
+  test("is not found in a key: the form says so, and takes nothing", async () => {
+    await using popup = await Popup.open(bobProfile);
+    await openForm(popup);
+    await popup.page.getByTestId("invitation-text").fill(randomBytes(32).toString("hex"));
+    await popup.page.getByTestId("invitation-wrong").waitFor();
+    expect(await popup.page.getByTestId("invitation-accept").isEnabled()).toBe(false);
   });
 
   test("is not found in a picture without a code, nor in a file that is no picture, and a broken one says so", async () => {
@@ -102,24 +136,22 @@ describe("an invitation", () => {
     const { page } = popup;
     await openForm(popup);
     for (const [name, buffer, words] of files) {
-      const choosing = page.waitForEvent("filechooser");
-      await page.getByTestId("invitation-image-choose").click();
-      await (await choosing).setFiles({ name, mimeType: "image/png", buffer });
+      await choosePicture(page, buffer, name);
       await page.getByTestId("qr-problem").filter({ hasText: words }).waitFor();
       expect(await page.getByTestId("invitation-accept").isEnabled()).toBe(false);
     }
     await screenshots(page, TEST_SCREENSHOTS, "popup-qr-problem");
   });
 
-  test("is read from the picture: the channel is ready before the site asks, and the key is the same", async () => {
+  test("is read from the picture, shown or saved: the channel is ready before the site asks, and the key is the same", async () => {
     await using popup = await Popup.open(bobProfile);
     const { page } = popup;
     await openForm(popup);
-    const choosing = page.waitForEvent("filechooser");
-    await page.getByTestId("invitation-image-choose").click();
-    await (await choosing).setFiles({ name: "code.png", mimeType: "image/png", buffer: picture });
-    await page.locator('[data-testid="key-text-found"][data-kind="invitation"]').waitFor();
-    expect(await page.getByTestId("invitation-text").inputValue()).toBe(code);
+    for (const picture of pictures) {
+      await page.getByTestId("invitation-text").fill("");
+      await choosePicture(page, picture);
+      expect(await recognised(page)).toBe(code);
+    }
     await page.getByTestId("invitation-site").fill(`${server.origin}/some/page`);
     await page.getByTestId("invitation-accept").click();
     await page.getByTestId("channel-view").waitFor();
@@ -151,7 +183,7 @@ describe("an invitation", () => {
     const keySites = async (): Promise<readonly string[] | undefined> => (await bobProfile.snapshot()).keys[0]?.origins;
     await openForm(popup);
     await page.getByTestId("invitation-text").fill(code);
-    await page.locator('[data-testid="key-text-found"][data-kind="invitation"]').waitFor();
+    await recognised(page);
     await page.getByTestId("invitation-site").fill(second.origin);
     await page.getByTestId("invitation-accept").click();
     await page.getByTestId("new-site-warning").waitFor();
@@ -174,6 +206,35 @@ describe("an invitation", () => {
     const sent = await bob.send("Pawn to e5");
     if (!sent.ok) throw new Error(sent.message);
     await alice.waitFor("reliable:message:received", { text: "Pawn to e5" });
+  });
+
+  test("pasted into the form of a new channel, goes on where it belongs, and the site that was typed stays", async () => {
+    await using popup = await Popup.open(bobProfile);
+    const { page } = popup;
+    await popup.fillChannelForm(ELSEWHERE, "half a chan", "/half/a/to");
+    await pasteInto(page, code);
+    expect(await page.getByTestId("channel-form-save").isEnabled()).toBe(false);
+    await page.getByTestId("channel-form-invitation").click();
+    expect(await recognised(page)).toBe(code);
+    expect(await page.getByTestId("invitation-site").inputValue()).toBe(ELSEWHERE);
+    await page.getByTestId("invitation-accept").click();
+    await page.getByTestId("new-site-allow").click();
+    await page.getByTestId("channel-view").waitFor();
+    expect((await bobProfile.snapshot()).channels).toContainEqual(
+      expect.objectContaining({ ...CLUB, origin: ELSEWHERE }),
+    );
+  });
+
+  test("to another channel than the prompt asks for, is no key there: the prompt says so, and allows nothing with it", async () => {
+    const bob = new ChannelPage(await bobProfile.open(server.origin), { ...CLUB, channelId: "draughts-club" });
+    const attached = bob.attach();
+    const prompt = await bobProfile.waitForPrompt();
+    await pasteInto(prompt, code);
+    await prompt.getByTestId("prompt-invitation").waitFor();
+    expect(await prompt.getByTestId("prompt-accept-invitation").count()).toBe(0);
+    expect(await prompt.getByTestId("prompt-always").isEnabled()).toBe(false);
+    await clickAndClose(prompt.getByTestId("prompt-reject"));
+    expect(await attached).toMatchObject({ ok: false, code: ErrorCode.UserRejected });
   });
 
   test("may be pasted into the prompt of the site, with the same warning", async () => {

@@ -4,8 +4,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { writeInvitation } from "../../../src/keys/invitation.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import type { ChromiumProfile } from "../../support/chromium.ts";
+import { pasted } from "../../support/keyboard.ts";
 import { type PageServer, startPageServer } from "../../support/page-server.ts";
-import { Popup } from "../../support/popup.ts";
+import { Popup, pickKey } from "../../support/popup.ts";
 import { screenshots, TEST_SCREENSHOTS } from "../../support/screenshots.ts";
 import { Stack } from "../../support/stack.ts";
 
@@ -112,14 +113,6 @@ describe("keys in the popup", () => {
 
     const watch = await profile.open(`chrome-extension://${profile.extensionId}/manifest.json`);
     const site = await profile.open(server.origin);
-    /** What the person finds in the clipboard. */
-    const pasted = async (): Promise<string> => {
-      const field = site.getByRole("textbox");
-      await field.fill("");
-      await field.press("Control+V");
-      return field.inputValue();
-    };
-
     await page.bringToFront();
     const copiedAt = Date.now();
     await page.getByTestId("key-export-copy").click();
@@ -127,7 +120,7 @@ describe("keys in the popup", () => {
     await screenshots(page, TEST_SCREENSHOTS, "popup-key-exported");
     await popup.close();
     await site.bringToFront();
-    expect(await pasted()).toBe(text);
+    expect(await pasted(site.getByRole("textbox"))).toBe(text);
 
     const due = await watch.evaluate(async () => (await chrome.alarms.get("clipboard"))?.scheduledTime ?? 0);
     expect(due - copiedAt).toBeGreaterThanOrEqual(LIMITS.ui.clipboardMs);
@@ -153,7 +146,7 @@ describe("keys in the popup", () => {
     );
     await site.mouse.click(1, 1);
     await cleared;
-    expect(await pasted()).toBe("");
+    expect(await pasted(site.getByRole("textbox"))).toBe("");
     await Promise.all([watch.close(), site.close()]);
     popup = await Popup.open(profile);
     page = popup.page;
@@ -203,8 +196,7 @@ describe("keys in the popup", () => {
 
   test("taken away from a mistyped site, once no channel of the site has it, it is nobody's", async () => {
     await popup.fillChannelForm("https://tomatos.example", "mistyped", "/test/1/mistyped/proto");
-    await page.getByTestId("key-choice-pick").check();
-    await page.getByTestId("key-choice-select").selectOption("From a letter");
+    await pickKey(page, "From a letter");
     await popup.createChannel();
     await popup.openKey("From a letter");
     await page.getByTestId("key-sites").filter({ hasText: "tomatos.example" }).waitFor();

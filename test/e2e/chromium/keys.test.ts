@@ -183,9 +183,7 @@ describe("keys between two profiles", () => {
     const hers = await Popup.open(aliceProfile);
     await hers.openChannel("reading-list");
     await screenshots(hers.page, TEST_SCREENSHOTS, "popup-channel-encrypted");
-    await hers.page.getByTestId("channel-share").click();
-    await hers.page.getByTestId("share-show").click();
-    const code = await hers.page.getByTestId("share-text").inputValue();
+    const code = await hers.showInvitation("reading-list");
     await screenshots(hers.page, TEST_SCREENSHOTS, "popup-share");
     await hers.close();
 
@@ -247,5 +245,42 @@ describe("keys between two profiles", () => {
     await bob.waitFor(RECEIVED, { text: "Can you read this?" });
     await alice.waitFor("reliable:message:delivered", { requestId });
     await deliver(bob, alice, "Every word");
+  });
+
+  test("an earlier key reads what comes under it; deleted, it does not: that is counted, and shown nowhere", async () => {
+    await using hers = await Popup.open(aliceProfile);
+    await hers.changeToPickedKey("book-club", "Club key");
+    await deliver(alice, bob, "I have the old key again");
+
+    await using his = await Popup.open(bobProfile);
+    const { page } = his;
+    /** What the diagnostics say that no key fitted. */
+    const counted = async (): Promise<number> => {
+      await his.tab("network");
+      const { channels }: { channels: readonly { contentTopic: string; unread?: { undecryptable: number } }[] } =
+        JSON.parse(await his.copied(page.getByTestId("diagnostics-copy")));
+      return channels.find(({ contentTopic }) => contentTopic === CLUB.contentTopic)?.unread?.undecryptable ?? 0;
+    };
+    const before = await counted();
+    await his.openKey("From Alice");
+    expect(await page.getByTestId("key-earlier").textContent()).toContain("book-club");
+    await page.getByTestId("key-delete").click();
+    expect(await page.getByTestId("key-delete-earlier").textContent()).toContain("book-club");
+    expect(await page.getByTestId("key-delete-breaks").count()).toBe(0);
+    await screenshots(page, TEST_SCREENSHOTS, "popup-key-delete-earlier");
+    await page.getByTestId("confirm-action").click();
+    await page.getByTestId("keys-view").waitFor();
+
+    await his.openChannel("book-club");
+    expect(await page.getByTestId("channel-key").textContent()).toBe("Second key");
+    const unreadable = (): Promise<string[]> => page.getByTestId("channel-unreadable").allTextContents();
+    const unreadableBefore = await unreadable();
+    await take(alice, "Nobody is to read this");
+    await expect.poll(unreadable, { timeout: 30_000 }).not.toEqual(unreadableBefore);
+    expect(await counted()).toBeGreaterThan(before);
+    expect((await bob.seen(RECEIVED)).map(({ text }) => text)).not.toContain("Nobody is to read this");
+    // His own key is another one, and does what it did.
+    await take(bob, "Is anybody there?");
+    await alice.waitFor(RECEIVED, { text: "Is anybody there?" });
   });
 });

@@ -147,6 +147,25 @@ describe("a password", () => {
     await expect.poll(() => focused(page)).toMatch(/^- tabpanel "Channels"/);
   });
 
+  test("can be looked at while it is typed, each field by itself, and is hidden to begin with", async () => {
+    const { page } = popup;
+    await protect();
+    const field = page.getByTestId("current-password");
+    const look = page.locator('[data-testid="current-password"] + button');
+    await field.fill(FIRST);
+    for (const [shown, kind] of [
+      [false, "password"],
+      [true, "text"],
+      [false, "password"],
+    ] as const) {
+      await look.and(page.locator(`[aria-pressed="${shown}"]`)).waitFor();
+      expect(await field.getAttribute("type")).toBe(kind);
+      expect(await page.getByTestId("new-password").getAttribute("type")).toBe("password");
+      expect(await field.inputValue()).toBe(FIRST);
+      await look.click();
+    }
+  });
+
   test("is changed only with the one before, which opens nothing after that", async () => {
     const { page } = popup;
     await protect();
@@ -170,6 +189,23 @@ describe("a password", () => {
       .waitFor({ timeout: UNLOCK_MS });
     await popup.unlock(SECOND);
     await popup.openKey("Family");
+  });
+
+  test("locks from the view of the password too, and sites and network, which stay open, lead to where one unlocks", async () => {
+    const { page } = popup;
+    for (const tab of ["sites", "network"] as const) {
+      await protect();
+      await page.getByTestId("lock-now").click();
+      await page.getByTestId("lock-view").waitFor();
+      expect(await state()).toBe("locked");
+      await popup.tab(tab);
+      await page.getByTestId(`${tab}-view`).waitFor();
+      await page.getByTestId("go-unlock").click();
+      await page.getByTestId("lock-view").waitFor();
+      expect(await page.getByTestId("go-unlock").count()).toBe(0);
+      await popup.unlock(SECOND);
+      await page.getByTestId("channels-empty").waitFor();
+    }
   });
 
   test("while it is needed, a site that asks to connect is answered after unlocking in its prompt", async () => {

@@ -1,6 +1,7 @@
 /** What becomes of messages, as the popup shows it, and the badge of the extension's button. */
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { LIMITS } from "../../../src/limits.ts";
 import { ErrorCode } from "../../../src/provider/provider-api.ts";
 import { ChannelPage } from "../../support/channel-page.ts";
 import type { ChromiumProfile } from "../../support/chromium.ts";
@@ -151,6 +152,17 @@ describe("activity in the popup", () => {
     await row(requestId).getByTestId("request-retry").click();
     await inState(requestId, "delivered").waitFor({ timeout: 50_000 });
     await bob.waitFor("reliable:message:received", { text: "Nobody wants this" });
+  });
+
+  test("the channel's view has the newest messages, and leads to all of them", async () => {
+    for (let i = 0; i <= LIMITS.ui.channelRequests; i++) await take(`Another ${i}`);
+    await popup.openChannel(PARAMS.channelId);
+    const rows = page.getByTestId("request-row");
+    await expect.poll(() => rows.count()).toBe(LIMITS.ui.channelRequests);
+    await page.getByTestId("channel-activity").click();
+    await page.getByTestId("activity-view").waitFor();
+    await page.locator('[data-testid="tab-activity"][aria-selected="true"]').waitFor();
+    expect(await rows.count()).toBeGreaterThan(LIMITS.ui.channelRequests);
   });
 
   test("a failure that was seen stays off the badge when the browser starts anew", async () => {

@@ -6,7 +6,7 @@ import { ErrorCode } from "../../../src/provider/provider-api.ts";
 import { ChannelPage } from "../../support/channel-page.ts";
 import type { ChromiumProfile } from "../../support/chromium.ts";
 import { type PageServer, startPageServer } from "../../support/page-server.ts";
-import { Popup } from "../../support/popup.ts";
+import { Popup, pickKey } from "../../support/popup.ts";
 import { popupScreenshots } from "../../support/screenshots.ts";
 import { Stack } from "../../support/stack.ts";
 
@@ -255,6 +255,48 @@ describe("channels in the popup", () => {
     await told(shed.page, { close: ["user"] });
     await row("shed").waitFor({ state: "detached" });
     expect(await row("garden").count()).toBe(1);
+  });
+
+  test("another site's key goes into a channel only past a warning, made with it or changed to it", async () => {
+    await popup.fillChannelForm(other.origin, "greenhouse", "/test/1/greenhouse/proto");
+    await pickKey(page, "Second key");
+    await page.getByTestId("channel-form-save").click();
+    expect(await page.getByTestId("new-site-origin").textContent()).toContain(new URL(other.origin).host);
+    await page.getByTestId("new-site-back").click();
+    expect(await page.getByTestId("channel-form-channelId").inputValue()).toBe("greenhouse");
+    expect((await profile.snapshot()).channels.map(({ origin }) => origin)).not.toContain(other.origin);
+    await page.getByTestId("channel-form-save").click();
+    await page.getByTestId("new-site-allow").click();
+    await page.getByTestId("channel-view").waitFor();
+    const key = page.getByTestId("channel-key");
+    expect(await key.textContent()).toBe("Second key");
+
+    await page.getByTestId("channel-change-key").click();
+    await pickKey(page, "Garden key");
+    await page.getByTestId("channel-key-save").click();
+    await page.getByTestId("new-site-back").click();
+    await page.getByTestId("channel-key-save").click();
+    await page.getByTestId("new-site-allow").click();
+    await key.getByText("Garden key", { exact: true }).waitFor();
+    await key.click();
+    await page.getByTestId("key-view").waitFor();
+    expect(await page.getByTestId("key-channels").textContent()).toContain("greenhouse");
+    await popup.openChannel("greenhouse");
+    await popup.confirm(page.getByTestId("delete-channel"));
+    await row("greenhouse").waitFor({ state: "detached" });
+  });
+
+  test("what is refused says why until that is read, leaves no key behind, and loses nothing that was typed", async () => {
+    await popup.fillChannelForm(server.origin, GARDEN.channelId, "/test/1/elsewhere/proto");
+    await page.getByTestId("key-choice-name").fill("Key of nothing");
+    await page.getByTestId("channel-form-save").click();
+    const failure = page.locator('[data-testid="notice"].failed');
+    await failure.waitFor();
+    expect((await profile.snapshot()).keys.map(({ name }) => name)).toEqual(["Garden key", "Second key"]);
+    expect(await page.getByTestId("channel-form-channelId").inputValue()).toBe(GARDEN.channelId);
+    await failure.getByRole("button").click();
+    await failure.waitFor({ state: "detached" });
+    await page.getByTestId("back").click();
   });
 
   test("searches by name, site or topic once there are more than eight", async () => {

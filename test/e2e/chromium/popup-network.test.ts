@@ -163,6 +163,28 @@ describe("the network in the popup", () => {
     await popupScreenshots(page, "popup-budget-error");
   });
 
+  test("discards a budget that is half typed, and what is wrong with it; until then it is kept", async () => {
+    const enabled = page.getByTestId("budget-enabled");
+    const messages = page.getByTestId("budget-messages");
+    await page.getByTestId("budget-seconds-error").waitFor();
+    await page.getByTestId("budget-discard").click();
+    expect(await enabled.isChecked()).toBe(false);
+    for (const gone of ["budget-messages", "budget-save", "budget-discard"]) {
+      expect(await page.getByTestId(gone).count()).toBe(0);
+    }
+    await enabled.check();
+    expect(await page.getByTestId("budget-seconds-error").count()).toBe(0);
+
+    const suggested = await messages.inputValue();
+    await messages.fill(`${suggested}7`);
+    await popup.tab("sites");
+    await popup.tab("network");
+    expect(await messages.inputValue()).toBe(`${suggested}7`);
+    await page.getByTestId("budget-discard").click();
+    await enabled.check();
+    expect(await messages.inputValue()).toBe(suggested);
+  });
+
   test("a used-up budget says until when, what is beyond waits for the next epoch, and goes out then", async () => {
     await page.getByTestId("budget-messages").fill("2");
     await page.getByTestId("budget-seconds").fill("6");

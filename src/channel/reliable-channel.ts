@@ -362,7 +362,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     await this.#shell.durable();
     const wire = item.wire ?? (await this.#storedWire(item.messageId));
     const dispatched = wire === undefined ? err(NOT_KEPT) : await this.#encryptAndDispatch(item, wire);
-    if (dispatched) await this.#transact(() => this.#onDispatched(key, item, dispatched));
+    if (dispatched) await this.#transact((now) => this.#onDispatched(key, item, dispatched, now));
   }
 
   /** Nothing where the cipher went away over it. */
@@ -392,12 +392,14 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     key: number,
     { owner, messageId, ephemeral }: OutboxRow,
     sent: Result<MessagingRequestId, RequestFailure>,
+    now: number,
   ): void {
     this.#tables.outbox.delete(key);
     if (this.#erased) return;
     if (owner.kind !== "segment") {
-      if (sent.ok)
-        this.#tables.upkeep.put(sent.value, { messageId, kind: owner.kind, ...(ephemeral ? { ephemeral } : {}) });
+      const copy = { messageId, kind: owner.kind, ...(ephemeral ? { ephemeral } : {}) };
+      if (sent.ok) this.#tables.upkeep.put(sent.value, copy);
+      else if (owner.kind === "retransmission") this.#sds.onGivenUp(messageId, now);
       return;
     }
     if (sent.ok) this.#sendState.onDispatched(owner.entry, sent.value);
@@ -414,8 +416,10 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   async onMessagePropagated(messagingReqId: MessagingRequestId, messageHash: MessageHash): Promise<boolean> {
     const messageId = this.#messageIdOf(messagingReqId);
     if (messageId === undefined) return false;
-    const hash = this.#lastingHash(messagingReqId, messageHash);
-    await this.#transact((now) => this.#sds.onPropagated(messageId, hash, now));
+    await this.#transact((now) => {
+      if (this.#tables.upkeep.has(messagingReqId)) this.#onCopyLeft(messagingReqId, messageHash, now);
+      else this.#sds.onPropagated(messageId, messageHash, now);
+    });
     return true;
   }
 
@@ -423,8 +427,11 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   async onMessageSent(messagingReqId: MessagingRequestId, messageHash: MessageHash): Promise<boolean> {
     const messageId = this.#messageIdOf(messagingReqId);
     if (messageId === undefined) return false;
-    await this.#transact(() => {
-      this.#sds.onStored(messageId, this.#lastingHash(messagingReqId, messageHash));
+    await this.#transact((now) => {
+      // A crash may have come before its departure was noted.
+      this.#onCopyLeft(messagingReqId, messageHash, now);
+      // No store has an ephemeral copy: the hint for its message stays the hash that one knows.
+      if (!this.#tables.upkeep.get(messagingReqId)?.ephemeral) this.#sds.onStored(messageId, messageHash);
       this.#tables.upkeep.delete(messagingReqId);
       this.#advance(messageId, () => this.#sendState.onMessageSent(messagingReqId));
     });
@@ -434,7 +441,9 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   /** The messaging layer gave it up. Ids of other channels are no-ops and answer `false`. */
   async onMessageError(messagingReqId: MessagingRequestId, failure: SendFailure): Promise<boolean> {
     if (this.#messageIdOf(messagingReqId) === undefined) return false;
-    await this.#transact(() => {
+    await this.#transact((now) => {
+      const copy = this.#tables.upkeep.get(messagingReqId);
+      if (copy?.kind === "retransmission" && !copy.left) this.#sds.onGivenUp(copy.messageId, now);
       this.#tables.upkeep.delete(messagingReqId);
       this.#conclude(this.#sendState.onMessageError(messagingReqId, failure));
     });
@@ -445,9 +454,15 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     return this.#sendState.messageIdOf(messagingReqId) ?? this.#tables.upkeep.get(messagingReqId)?.messageId;
   }
 
-  /** None for an ephemeral copy: the hint for its message stays the hash that the store knows. */
-  #lastingHash(messagingReqId: MessagingRequestId, messageHash: MessageHash): MessageHash | undefined {
-    return this.#tables.upkeep.get(messagingReqId)?.ephemeral ? undefined : messageHash;
+  /**
+   * Inside a transaction: a message of ours went out once more. Only a retransmission counts, and once, though its departure
+   * may be told again when the next one waits already. A repair is an answer to someone else, who may ask for ever.
+   */
+  #onCopyLeft(messagingReqId: MessagingRequestId, messageHash: MessageHash, now: number): void {
+    const copy = this.#tables.upkeep.get(messagingReqId);
+    if (copy?.kind !== "retransmission" || copy.left) return;
+    this.#tables.upkeep.put(messagingReqId, { ...copy, left: true });
+    this.#sds.onPropagated(copy.messageId, copy.ephemeral ? undefined : messageHash, now);
   }
 
   /**

@@ -134,6 +134,8 @@ export interface UpkeepRow {
   readonly kind: "retransmission" | "sync" | "repair";
   /** No store keeps it, so its hash leads nowhere. */
   readonly ephemeral?: true;
+  /** SDS was told that it left. */
+  readonly left?: true;
 }
 
 /** A message that waits for the cipher. */

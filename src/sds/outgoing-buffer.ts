@@ -86,12 +86,10 @@ export class OutgoingBuffer {
     if (row?.state === "waiting") this.#outgoing.put(messageId, { ...row, leftMs: ms });
   }
 
-  /** A store node has it, so it has left, whether that was reported or not: a departure to come is one not reported. */
+  /** A store node has it, so it has left once, whether that was reported or not. A retransmission may be yet to leave. */
   stored(messageId: string, ms: number): void {
     const row = this.#outgoing.get(messageId);
-    if (!row) return;
-    const leftMs = Math.min(row.leftMs ?? ms, ms);
-    if (!row.stored || row.leftMs !== leftMs) this.#outgoing.put(messageId, { ...row, stored: true, leftMs });
+    if (row && !row.stored) this.#outgoing.put(messageId, { ...row, stored: true, leftMs: row.leftMs ?? ms });
   }
 
   abandon(messageId: string): void {

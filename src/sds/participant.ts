@@ -186,11 +186,18 @@ export class Participant {
     if (messageHash !== undefined) log.noteHash(messageId, messageHash, false);
   }
 
-  /** The network has it: a store node, or whoever an ephemeral copy was for, which has no `messageHash` to be found by. */
-  onStored(messageId: string, messageHash: string | undefined): void {
+  /** A store node has it, under this hash. */
+  onStored(messageId: string, messageHash: string): void {
     const { clock, log, outgoing } = this.#state;
     outgoing.stored(messageId, clock.ms);
-    if (messageHash !== undefined) log.noteHash(messageId, messageHash, true);
+    log.noteHash(messageId, messageHash, true);
+  }
+
+  /** A retransmission will not leave: the next one is due as if it had. */
+  onGivenUp(messageId: string, now: number): void {
+    const { clock, outgoing } = this.#state;
+    clock.advance(now);
+    outgoing.left(messageId, clock.ms);
   }
 
   /** Stops the retransmission of a message of ours; a late acknowledgement still counts. */

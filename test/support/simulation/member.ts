@@ -134,26 +134,37 @@ export class Member {
   /** The messaging layer relayed it. */
   onPropagated(request: MessagingRequestId, hash: string, now: number): void {
     const messageId = this.#messageIdOf(request);
-    const kept = this.#tables.upkeep.get(request)?.ephemeral ? undefined : hash;
-    if (messageId !== undefined) this.#sds.onPropagated(messageId, kept, now);
+    if (messageId === undefined) return;
+    if (this.#tables.upkeep.has(request)) this.#onCopyLeft(request, hash, now);
+    else this.#sds.onPropagated(messageId, hash, now);
     this.#commit();
   }
 
   /** The network has it. */
-  onSent(request: MessagingRequestId, hash: string): void {
+  onSent(request: MessagingRequestId, hash: string, now: number): void {
     const messageId = this.#messageIdOf(request);
     if (messageId === undefined) return;
-    this.#sds.onStored(messageId, this.#tables.upkeep.get(request)?.ephemeral ? undefined : hash);
+    this.#onCopyLeft(request, hash, now);
+    if (!this.#tables.upkeep.get(request)?.ephemeral) this.#sds.onStored(messageId, hash);
     this.#tables.upkeep.delete(request);
     this.#conclude(this.#sendState.onMessageSent(request));
     this.#commit();
   }
 
   /** The messaging layer gave it up. */
-  onFailed(request: MessagingRequestId): void {
+  onFailed(request: MessagingRequestId, now: number): void {
+    const copy = this.#tables.upkeep.get(request);
+    if (copy?.kind === "retransmission" && !copy.left) this.#sds.onGivenUp(copy.messageId, now);
     this.#tables.upkeep.delete(request);
     this.#conclude(this.#sendState.onMessageError(request, GIVEN_UP));
     this.#commit();
+  }
+
+  #onCopyLeft(request: MessagingRequestId, hash: string, now: number): void {
+    const copy = this.#tables.upkeep.get(request);
+    if (copy?.kind !== "retransmission" || copy.left) return;
+    this.#tables.upkeep.put(request, { ...copy, left: true });
+    this.#sds.onPropagated(copy.messageId, copy.ephemeral ? undefined : hash, now);
   }
 
   /** Takes out the requests that failed since the last time, those that failed again among them. */

@@ -209,8 +209,8 @@ class Simulation {
     if (leaves) tell(PROPAGATION_MS, (member) => member.onPropagated(request, hash, this.#agenda.now));
     // Found in a store; or else being relayed is all that can be known.
     const confirmedMs = store && !ephemeral ? LIMITS.messaging.storeCheckMs : PROPAGATION_MS;
-    if (!failed) tell(confirmedMs, (member) => member.onSent(request, hash));
-    else tell(random() * LIMITS.messaging.sendWindowMs, (member) => member.onFailed(request));
+    if (!failed) tell(confirmedMs, (member) => member.onSent(request, hash, this.#agenda.now));
+    else tell(random() * LIMITS.messaging.sendWindowMs, (member) => member.onFailed(request, this.#agenda.now));
     return leaves;
   }
 

@@ -190,6 +190,14 @@ describe("retransmission", () => {
     expect(times.slice(0, 2)).toEqual([5000, 5000 + sds.unreportedMs + 10_000]);
   });
 
+  test("stands still while one waits in the rate limiter, though a store is found to have the original", () => {
+    const alice = new Peer("alice");
+    const m1 = alice.publish("one");
+    expect(alice.tick(START + 5000).outgoing).toMatchObject([{ kind: "retransmission" }]);
+    alice.sds.onStored(m1.messageId, "aa");
+    expect(sendings(alice, "retransmission", 100_000)).toEqual([]);
+  });
+
   test("possibly acknowledged ones wait twice as long", () => {
     const alice = new Peer("alice");
     const m1 = alice.publish("one");

@@ -310,7 +310,10 @@ export class ReliableChannel implements ChannelApi, ShellMember {
       if (!this.isOpen) return err(CLOSED);
       const retried = this.#sendState.retry(requestId);
       if (!retried.ok) return err({ kind: "invalid", message: retried.error });
-      for (const messageId of this.#sendState.unacknowledged(requestId)) this.#sds.resume(messageId, now);
+      const leaving = new Set(retried.value.entries.map(({ messageId }) => messageId));
+      for (const messageId of this.#sendState.unacknowledged(requestId)) {
+        this.#sds.resume(messageId, now, leaving.has(messageId));
+      }
       for (const { entry, messageId } of retried.value.entries) {
         this.#enqueueToSend({ owner: { kind: "segment", entry }, messageId, ephemeral: false }, now);
       }

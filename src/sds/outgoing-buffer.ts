@@ -97,12 +97,13 @@ export class OutgoingBuffer {
     if (row?.state === "waiting") this.#outgoing.put(messageId, { ...row, state: "abandoned" });
   }
 
-  /** All over again; the timer starts when the message has left again. */
-  resume(messageId: string): void {
+  /** All over again; the timer starts at `leftMs`, or when the message has left again. */
+  resume(messageId: string, leftMs: number | undefined): void {
     const row = this.#outgoing.get(messageId);
     if (!row || row.state === "waiting") return;
     const { leftMs: _, ...rest } = row;
-    this.#outgoing.put(messageId, { ...rest, state: "waiting", attempts: 0 });
+    const timer = leftMs === undefined ? {} : { leftMs };
+    this.#outgoing.put(messageId, { ...rest, ...timer, state: "waiting", attempts: 0 });
   }
 
   nextDueMs(): number | undefined {

@@ -205,11 +205,11 @@ export class Participant {
     this.#state.outgoing.abandon(messageId);
   }
 
-  /** Starts it again, from the beginning; the timer runs once the message has left again. */
-  resume(messageId: string, now: number): void {
+  /** Starts it again, from the beginning. The timer runs from now on, or once the message has left, where it is `leaving`. */
+  resume(messageId: string, now: number, leaving: boolean): void {
     const { clock, outgoing, wires } = this.#state;
     clock.advance(now);
-    outgoing.resume(messageId);
+    outgoing.resume(messageId, leaving ? undefined : clock.ms);
     wires.reclaim(messageId);
   }
 

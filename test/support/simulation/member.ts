@@ -121,7 +121,10 @@ export class Member {
   retry(requestId: RequestId, now: number): readonly Departure[] {
     const retried = this.#sendState.retry(requestId);
     if (!retried.ok) return [];
-    for (const messageId of this.#sendState.unacknowledged(requestId)) this.#sds.resume(messageId, now);
+    const leaving = new Set(retried.value.entries.map(({ messageId }) => messageId));
+    for (const messageId of this.#sendState.unacknowledged(requestId)) {
+      this.#sds.resume(messageId, now, leaving.has(messageId));
+    }
     this.#conclude(retried.value.outcomes);
     // Its bytes are in storage, as they are only dropped once everyone has had the time to ask for them.
     const departures = retried.value.entries.flatMap(({ entry, messageId }) =>

@@ -1,5 +1,5 @@
 /** What a channel tells SDS of the copies of its messages, and what it makes of who acknowledges them. */
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
 import type { UpkeepRow } from "../../../src/channel/rows.ts";
 import { RELIABLE_CHANNEL_MARKER } from "../../../src/channel/wire-marker.ts";
@@ -9,6 +9,12 @@ import { nimLayout } from "../../../src/sds/nim-layout.ts";
 import type { OutgoingRow } from "../../../src/sds/tables.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
 import { Peer, TOPIC } from "../../support/peer.ts";
+
+// Small segments, so that small payloads have several: chunks of 128 bytes.
+vi.mock("../../../src/limits.ts", async (original) => {
+  const { LIMITS } = await original<typeof import("../../../src/limits.ts")>();
+  return { LIMITS: { ...LIMITS, segmentation: { ...LIMITS.segmentation, segmentBytes: 256 } } };
+});
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -36,6 +42,8 @@ async function member(name: string): Promise<Peer> {
   await network.settle();
   return peer;
 }
+
+const inParts = (segments: number) => Uint8Array.from({ length: 128 * (segments - 1) + 50 }, (_, i) => (i * 31) & 0xff);
 
 /** A message of somebody else, as they like it. */
 async function say(
@@ -140,4 +148,19 @@ describe("copies of a message", () => {
       expect(copies(alice).length).toBe(before + 1);
     },
   );
+
+  test("a retry goes on with all that nobody acknowledged: what did not fail is retransmitted, though it leaves no second time", async () => {
+    const alice = await member("alice");
+    alice.mailbox.refusal = (index) => (index === 1 ? "no" : undefined);
+    const id = await alice.send(inParts(2));
+    await network.settle();
+    expect(await alice.outcomes(id)).toEqual(["send-error"]);
+    expect((await alice.channel().retry(id)).ok).toBe(true);
+    await network.settle();
+    const [first, second] = copies(alice);
+    expect(copies(alice).slice(2)).toMatchObject([{ messageId: second?.messageId }]);
+    await pass(6 * SECOND);
+    const again = copies(alice).slice(3);
+    expect(new Set(again.map(({ messageId }) => messageId))).toEqual(new Set([first?.messageId, second?.messageId]));
+  });
 });

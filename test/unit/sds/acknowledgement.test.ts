@@ -237,7 +237,7 @@ describe("retransmission", () => {
     expect(sendings(alice, "retransmission", 600_000)).toEqual([]);
     expect(alice.receive(craft({ after: [m2.messageId] }), START + 600_000).acknowledged).toEqual([m2.messageId]);
     alice.restart();
-    alice.sds.resume(m1.messageId, START + 600_000);
+    alice.sds.resume(m1.messageId, START + 600_000, true);
     alice.sds.onPropagated(m1.messageId, "aa", START + 600_000);
     expect(sendings(alice, "retransmission", 616_000)).toEqual([605_000, 615_000]);
   });

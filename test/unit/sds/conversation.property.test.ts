@@ -115,16 +115,18 @@ test("with messages that never come, what came is delivered once, in causal orde
 type Step =
   | { readonly kind: "send"; readonly ephemeral: boolean }
   | { readonly kind: "receive"; readonly index: number }
-  | { readonly kind: "propagated" | "stored" | "abandon" | "resume"; readonly index: number }
+  | { readonly kind: "propagated" | "stored" | "abandon"; readonly index: number }
+  | { readonly kind: "resume"; readonly index: number; readonly leaving: boolean }
   | { readonly kind: "tick"; readonly online: boolean };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ kind: fc.constant("send" as const), ephemeral: fc.boolean() }),
   fc.record({ kind: fc.constant("receive" as const), index: fc.nat(60) }),
   fc.record({
-    kind: fc.constantFrom("propagated" as const, "stored" as const, "abandon" as const, "resume" as const),
+    kind: fc.constantFrom("propagated" as const, "stored" as const, "abandon" as const),
     index: fc.nat(20),
   }),
+  fc.record({ kind: fc.constant("resume" as const), index: fc.nat(20), leaving: fc.boolean() }),
   fc.record({ kind: fc.constant("tick" as const), online: fc.boolean() }),
 );
 const steps = fc.array(fc.record({ step, elapsed: fc.nat(40_000), interrupted: fc.boolean() }), { maxLength: 40 });
@@ -158,7 +160,7 @@ function take(peer: Peer, own: string[], { step, now }: { step: Step; now: numbe
   if (step.kind === "propagated") peer.sds.onPropagated(id, hashFor(id), now);
   if (step.kind === "stored") peer.sds.onStored(id, hashFor(id));
   if (step.kind === "abandon") peer.sds.abandon(id);
-  if (step.kind === "resume") peer.sds.resume(id, now);
+  if (step.kind === "resume") peer.sds.resume(id, now, step.leaving);
   peer.commit();
   return id;
 }

@@ -420,8 +420,9 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     const messageId = this.#messageIdOf(messagingReqId);
     if (messageId === undefined) return false;
     await this.#transact((now) => {
-      if (this.#tables.upkeep.has(messagingReqId)) this.#onCopyLeft(messagingReqId, messageHash, now);
-      else this.#sds.onPropagated(messageId, messageHash, now);
+      const { kind = "segment" } = this.#tables.upkeep.get(messagingReqId) ?? {};
+      if (kind === "segment") this.#sds.onPropagated(messageId, messageHash, now);
+      else this.#onCopyLeft(messagingReqId, messageHash, now);
     });
     return true;
   }
@@ -693,7 +694,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     }
     for (const messageId of outcome.acknowledged) {
       this.#withdraw("retransmission", messageId);
-      this.#advance(messageId, () => this.#sendState.onAcknowledged(messageId));
+      this.#onAcknowledged(messageId);
     }
     for (const messageId of outcome.exhausted) this.#conclude(this.#sendState.onExhausted(messageId));
     if (outcome.heard !== undefined) this.#withdraw("repair", outcome.heard);
@@ -725,6 +726,16 @@ export class ReliableChannel implements ChannelApi, ShellMember {
 
   #logLost(lost: readonly LostEvent[]): void {
     for (const message of lost) this.#append({ type: "reliable:message:lost", ...message });
+  }
+
+  /**
+   * Inside a transaction: that another participant has it makes a segment final. Its messaging request may not be: under which
+   * hash the message is to be found will be told yet, and LIP-173 wants that kept.
+   */
+  #onAcknowledged(messageId: string): void {
+    const messagingReqId = this.#sendState.messagingIdOf(messageId);
+    if (messagingReqId !== undefined) this.#tables.upkeep.put(messagingReqId, { messageId, kind: "segment" });
+    this.#advance(messageId, () => this.#sendState.onAcknowledged(messageId));
   }
 
   /** Inside a transaction: a segment got further. Of a message in several, listeners hear how many are confirmed. */

@@ -128,10 +128,11 @@ export interface OutboxRow {
   readonly wire?: Bytes;
 }
 
-/** A messaging request of ours that carries no first transmission of a segment. */
+/** A messaging request of ours that no pending segment waits for: one row for each that the messaging layer has not finished. */
 export interface UpkeepRow {
   readonly messageId: string;
-  readonly kind: "retransmission" | "sync" | "repair";
+  /** `segment`: acknowledged before the network said under which hash it has it. */
+  readonly kind: "segment" | "retransmission" | "sync" | "repair";
   /** No store keeps it, so its hash leads nowhere. */
   readonly ephemeral?: true;
   /** SDS was told that it left. */

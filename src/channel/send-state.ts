@@ -211,6 +211,13 @@ export class SendState {
     return entry === undefined ? undefined : this.#tables.pending.get(entry)?.messageId;
   }
 
+  /** Messaging request of a segment that is in flight. */
+  messagingIdOf(messageId: string): MessagingRequestId | undefined {
+    const entry = this.#byMessageId.get(messageId);
+    const pending = entry === undefined ? undefined : this.#tables.pending.get(entry);
+    return pending?.state === "InFlight" ? pending.messagingReqId : undefined;
+  }
+
   info(requestId: RequestId): RequestInfo | undefined {
     const request = this.#tables.requests.get(requestId);
     if (request === undefined) return undefined;

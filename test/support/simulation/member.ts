@@ -138,8 +138,9 @@ export class Member {
   onPropagated(request: MessagingRequestId, hash: string, now: number): void {
     const messageId = this.#messageIdOf(request);
     if (messageId === undefined) return;
-    if (this.#tables.upkeep.has(request)) this.#onCopyLeft(request, hash, now);
-    else this.#sds.onPropagated(messageId, hash, now);
+    const { kind = "segment" } = this.#tables.upkeep.get(request) ?? {};
+    if (kind === "segment") this.#sds.onPropagated(messageId, hash, now);
+    else this.#onCopyLeft(request, hash, now);
     this.#commit();
   }
 
@@ -203,7 +204,11 @@ export class Member {
       if (lost !== undefined) this.#events.push({ type: "lost", messageId: lost.messageId });
       if (message !== undefined) this.#events.push({ type: "received", ...message });
     }
-    for (const messageId of outcome.acknowledged) this.#conclude(this.#sendState.onAcknowledged(messageId));
+    for (const messageId of outcome.acknowledged) {
+      const request = this.#sendState.messagingIdOf(messageId);
+      if (request !== undefined) this.#tables.upkeep.put(request, { messageId, kind: "segment" });
+      this.#conclude(this.#sendState.onAcknowledged(messageId));
+    }
     for (const messageId of outcome.exhausted) this.#conclude(this.#sendState.onExhausted(messageId));
     const departures = outcome.outgoing.flatMap((sent) => {
       const { kind } = sent;

@@ -6,7 +6,7 @@ import { RELIABLE_CHANNEL_MARKER } from "../../../src/channel/wire-marker.ts";
 import { EMPTY } from "../../../src/common/bytes.ts";
 import type { SdsMessage } from "../../../src/sds/message.ts";
 import { nimLayout } from "../../../src/sds/nim-layout.ts";
-import type { OutgoingRow } from "../../../src/sds/tables.ts";
+import type { LogRow, OutgoingRow } from "../../../src/sds/tables.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
 import { Peer, TOPIC } from "../../support/peer.ts";
 
@@ -163,4 +163,25 @@ describe("copies of a message", () => {
     const again = copies(alice).slice(3);
     expect(new Set(again.map(({ messageId }) => messageId))).toEqual(new Set([first?.messageId, second?.messageId]));
   });
+
+  test.each(["propagated", "stored"])(
+    "a message that is acknowledged before it is told to be %s: its hash is kept all the same",
+    async (told) => {
+      const alice = await member("alice");
+      alice.messaging.automatic = false;
+      const id = await alice.send("hello");
+      await network.settle();
+      const [original] = copies(alice);
+      await say("bob", { has: [original?.messageId ?? ""] });
+      expect(await alice.outcomes(id)).toEqual(["sent", "delivered"]);
+      await alice.restart();
+      alice.messaging.automatic = false;
+      await alice.messaging.propagate(0);
+      if (told === "stored") await alice.messaging.confirm(0);
+      const log = await rows<LogRow>(alice, "sdsLog");
+      const stored = told === "stored" ? { stored: true } : {};
+      expect(log).toMatchObject([{ senderId: "alice", hash: original?.hash, ...stored }]);
+      expect(alice.storage.count("upkeep")).toBe(told === "stored" ? 0 : 1);
+    },
+  );
 });

@@ -92,6 +92,8 @@ export const LIMITS = {
     filterRepeats: 4,
     /** Doubt (0–1) below which bloom filter hits count as an acknowledgement. */
     acknowledgementDoubt: 1e-4,
+    /** Hits for one message of ours that are remembered: each from another sender, or from a filter of another shape. */
+    filterHits: 8,
     /** Milliseconds between ack-syncs where reference members are: each displaces a content id from their history. */
     ackSyncReferenceGapMs: 10 * SECOND,
     /** Milliseconds after which a retransmission whose departure was never reported counts as made: two epochs. */

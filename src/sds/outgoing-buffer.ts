@@ -3,7 +3,7 @@ import { HashedIds } from "./hashed-ids.ts";
 import type { SdsLayout } from "./layout.ts";
 import { OrderedIndex } from "./ordered-index.ts";
 import type { OutcomeDraft } from "./outcome.ts";
-import type { OutgoingRow, SdsTables } from "./tables.ts";
+import type { FilterHit, OutgoingRow, SdsTables } from "./tables.ts";
 
 export interface OutgoingBounds {
   /** From the departure of a message to its first retransmission; doubles each time. */
@@ -11,6 +11,7 @@ export interface OutgoingBounds {
   readonly retransmissions: number;
   readonly unreportedMs: number;
   readonly acknowledgementDoubt: number;
+  readonly filterHits: number;
   readonly exhausted: number;
 }
 
@@ -43,7 +44,7 @@ export class OutgoingBuffer {
   }
 
   add(messageId: string, sequence: number): void {
-    this.#outgoing.put(messageId, { sequence, doubt: 1, state: "waiting", attempts: 0, stored: false });
+    this.#outgoing.put(messageId, { sequence, hits: [], state: "waiting", attempts: 0, stored: false });
   }
 
   has(messageId: string): boolean {
@@ -57,10 +58,10 @@ export class OutgoingBuffer {
   /**
    * LIP-109, review ACK status: what another participant's message says about ours. Returns ids acknowledged.
    *
-   * Named in a causal history is acknowledged. A bloom filter hit is an ambiguous sign; hits in distinct messages add up
-   * until the chance that all of them are false positives is small enough. A replayed message never gets here.
+   * Named in a causal history is acknowledged. A bloom filter hit is an ambiguous sign; hits add up until the chance that all
+   * of them are false positives is small enough. A replayed message never gets here.
    */
-  review(history: readonly string[], filter: BloomFilter | undefined): readonly string[] {
+  review(senderId: string, history: readonly string[], filter: BloomFilter | undefined): readonly string[] {
     const acknowledged = history.filter((id) => this.#outgoing.has(id));
     for (const id of acknowledged) this.#outgoing.delete(id);
     if (!filter || this.#outgoing.size === 0) return acknowledged;
@@ -70,14 +71,28 @@ export class OutgoingBuffer {
       const row = this.#outgoing.get(id);
       const doubt = filter.doubt(this.#hashed.pairOf(id));
       if (!row || doubt >= 1) continue;
-      if (row.doubt * doubt <= this.#bounds.acknowledgementDoubt) {
+      const hits = this.#withHit(row.hits, { senderId, hashes: filter.shape.hashes, bits: filter.shape.bits, doubt });
+      if (hits.reduce((product, hit) => product * hit.doubt, 1) <= this.#bounds.acknowledgementDoubt) {
         this.#outgoing.delete(id);
         acknowledged.push(id);
-      } else {
-        this.#outgoing.put(id, { ...row, doubt: row.doubt * doubt });
+      } else if (hits !== row.hits) {
+        this.#outgoing.put(id, { ...row, hits });
       }
     }
     return acknowledged;
+  }
+
+  /**
+   * The same sender's filter of the same shape is the same filter, with more in it: `@waku/sds` never empties its own, so what
+   * hits by chance hits in all of its messages. Such a hit says something new only where there is less in the filter, as after
+   * nim-sds began a new one.
+   */
+  #withHit(hits: readonly FilterHit[], hit: FilterHit): readonly FilterHit[] {
+    const isSame = (one: FilterHit) =>
+      one.senderId === hit.senderId && one.hashes === hit.hashes && one.bits === hit.bits;
+    if (hits.some((one) => isSame(one) && one.doubt <= hit.doubt)) return hits;
+    const all = [...hits.filter((one) => !isSame(one)), hit].sort((a, b) => a.doubt - b.doubt);
+    return all.slice(0, this.#bounds.filterHits);
   }
 
   /** A transmission left for the network: from now on its acknowledgement is waited for. */
@@ -141,9 +156,9 @@ export class OutgoingBuffer {
   }
 
   /** Waits of 5, 10, 20, 40, 80 and 80 s; LIP-109 asks for distinct periods, so twice that once possibly acknowledged. */
-  #dueMs({ state, leftMs, attempts, doubt }: OutgoingRow): number | undefined {
+  #dueMs({ state, leftMs, attempts, hits }: OutgoingRow): number | undefined {
     if (state !== "waiting" || leftMs === undefined) return undefined;
     const doublings = Math.min(attempts, this.#bounds.retransmissions - 1);
-    return leftMs + this.#bounds.acknowledgementMs * 2 ** doublings * (doubt < 1 ? 2 : 1);
+    return leftMs + this.#bounds.acknowledgementMs * 2 ** doublings * (hits.length > 0 ? 2 : 1);
   }
 }

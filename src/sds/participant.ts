@@ -347,7 +347,7 @@ export class Participant {
   #review(message: SdsMessage, history: readonly string[], outcome: OutcomeDraft): void {
     const { clock, config, outgoing, seen, wires } = this.#state;
     const filter = message.bloomFilter.length === 0 ? undefined : config.layout.decodeFilter(message.bloomFilter);
-    for (const id of outgoing.review(history, filter)) {
+    for (const id of outgoing.review(message.senderId, history, filter)) {
       seen.add(id, "acknowledged");
       wires.release(id, clock.ms);
       outcome.acknowledged.push(id);

@@ -80,11 +80,21 @@ export interface LostFacts {
   readonly passed?: true;
 }
 
+/** A bloom filter of someone else says that it has a message of ours. */
+export interface FilterHit {
+  readonly senderId: string;
+  /** Parameters of the filter that positions follow from. */
+  readonly hashes: number;
+  readonly bits: number;
+  /** How likely it means nothing, 0–1. */
+  readonly doubt: number;
+}
+
 /** A message of ours that no other participant is known to have. */
 export interface OutgoingRow {
   readonly sequence: number;
-  /** How likely the bloom filter hits so far mean nothing: 1 before the first. */
-  readonly doubt: number;
+  /** Those that leave a doubt, each of them worth something beside the others. */
+  readonly hits: readonly FilterHit[];
   readonly state: "waiting" | "abandoned" | "exhausted";
   /** Retransmissions so far. */
   readonly attempts: number;

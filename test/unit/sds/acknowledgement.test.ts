@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { LIMITS } from "../../../src/limits.ts";
 import { BloomFilter, filterBytes, filterShape } from "../../../src/sds/bloom-filter.ts";
+import { lip109Layout } from "../../../src/sds/lip109-layout.ts";
 import { nimLayout } from "../../../src/sds/nim-layout.ts";
 import { craft, hashFor, Peer, runTimers, START } from "./sds-peer.ts";
 
@@ -63,17 +64,64 @@ describe("review of acknowledgements", () => {
     expect(alice.receive(message).acknowledged).toEqual([m1.messageId]);
   });
 
-  test("a single false-positive hit: it does not acknowledge; hits in distinct messages do", () => {
-    const alice = new Peer("alice");
-    const m1 = alice.publish("one");
-    const full = (salt: string) => filterOf(100, [m1.messageId, ...Array.from({ length: 99 }, (_, i) => salt + i)]);
-    expect(alice.receive(craft({ messageId: "a", bloomFilter: full("a") })).acknowledged).toEqual([]);
-    expect(alice.tables.outgoing.get(m1.messageId)?.doubt).toBeLessThan(0.1);
-    let messages = 1;
-    for (; !alice.sds.isAcknowledged(m1.messageId) && messages < 10; messages++) {
-      alice.receive(craft({ messageId: `b${messages}`, bloomFilter: full(`b${messages}`) }));
-    }
-    expect(messages).toBeLessThanOrEqual(4);
+  describe("a single false-positive hit", () => {
+    /** A filter made for `capacity` ids that holds as many, that of `messageId` among them. */
+    const full = (messageId: string, capacity = 100) =>
+      filterOf(capacity, [messageId, ...Array.from({ length: capacity - 1 }, (_, i) => `other-${i}`)]);
+
+    test.each([
+      ["of other senders", (i: number) => ({ senderId: `p${i}`, capacity: 100 })],
+      ["of other shapes", (i: number) => ({ senderId: "bob", capacity: 100 + i })],
+    ])("does not acknowledge; hits in filters %s do", (_, from) => {
+      const alice = new Peer("alice");
+      const m1 = alice.publish("one");
+      let messages = 0;
+      for (; !alice.sds.isAcknowledged(m1.messageId) && messages < 10; messages++) {
+        const { senderId, capacity } = from(messages);
+        alice.receive(craft({ messageId: `m${messages}`, senderId, bloomFilter: full(m1.messageId, capacity) }));
+        if (messages === 0) expect(alice.tables.outgoing.get(m1.messageId)?.hits).toHaveLength(1);
+        alice.restart();
+      }
+      expect(messages).toBeGreaterThan(1);
+      expect(messages).toBeLessThanOrEqual(4);
+    });
+
+    test("does not acknowledge with all of one sender's messages either, where its filter is never emptied", () => {
+      const alice = new Peer("alice", { layout: lip109Layout });
+      const sent = Array.from({ length: 100 }, (_, i) => alice.publish(`${i}`));
+      // @waku/sds after 30,000 messages, in a filter made for 10,000.
+      const filter = BloomFilter.empty(lip109Layout.filterShape(0, 0));
+      for (let i = 0; i < 30_000; i++) filter.insert(lip109Layout.hashPair(`other-${i}`));
+      const hit = sent.filter(({ messageId }) => filter.has(lip109Layout.hashPair(messageId)));
+      for (let i = 0; i < 20; i++) {
+        filter.insert(lip109Layout.hashPair(`later-${i}`));
+        const bloomFilter = lip109Layout.encodeFilter(filter);
+        alice.receive(
+          craft({ messageId: `s${i}`, senderId: "bob", bloomFilter, lamportTimestamp: BigInt(START) }, lip109Layout),
+        );
+      }
+      expect(hit.length).toBeGreaterThan(10);
+      for (const { messageId } of hit) expect(alice.tables.outgoing.get(messageId)?.hits).toHaveLength(1);
+      expect(alice.acknowledged).toEqual([]);
+    });
+
+    test("counts anew where the same sender began a filter with less in it", () => {
+      const alice = new Peer("alice");
+      const m1 = alice.publish("one");
+      alice.receive(craft({ messageId: "a", senderId: "bob", bloomFilter: full(m1.messageId) }));
+      expect(alice.acknowledged).toEqual([]);
+      alice.receive(craft({ messageId: "b", senderId: "bob", bloomFilter: filterOf(100, [m1.messageId, "other"]) }));
+      expect(alice.acknowledged).toEqual([m1.messageId]);
+    });
+
+    test("is remembered with few others", () => {
+      const alice = new Peer("alice", { limits: { acknowledgementDoubt: 0 } });
+      const m1 = alice.publish("one");
+      for (let i = 0; i < 50; i++) {
+        alice.receive(craft({ messageId: `s${i}`, senderId: `p${i}`, bloomFilter: full(m1.messageId) }));
+      }
+      expect(alice.tables.outgoing.get(m1.messageId)?.hits).toHaveLength(sds.filterHits);
+    });
   });
 
   test("replayed sync: it counts once", () => {
@@ -82,9 +130,10 @@ describe("review of acknowledgements", () => {
     const ids = [m1.messageId, ...Array.from({ length: 99 }, (_, i) => `other-${i}`)];
     const sync = craft({ messageId: "s", content: new Uint8Array(0), bloomFilter: filterOf(100, ids) });
     alice.receive(sync);
-    const { doubt } = alice.tables.outgoing.get(m1.messageId) ?? {};
+    const { hits } = alice.tables.outgoing.get(m1.messageId) ?? {};
+    expect(hits).toHaveLength(1);
     for (let i = 0; i < 20; i++) expect(alice.receive(sync).dropped).toBe("duplicate");
-    expect(alice.tables.outgoing.get(m1.messageId)?.doubt).toBe(doubt);
+    expect(alice.tables.outgoing.get(m1.messageId)?.hits).toEqual(hits);
     expect(alice.acknowledged).toEqual([]);
   });
 
@@ -98,7 +147,7 @@ describe("review of acknowledgements", () => {
     const m1 = alice.publish("one");
     expect(bloomFilter.length).toBeGreaterThan(0);
     expect(alice.receive(craft({ bloomFilter }))).toMatchObject({ delivered: ["m"], acknowledged: [] });
-    expect(alice.tables.outgoing.get(m1.messageId)?.doubt).toBe(1);
+    expect(alice.tables.outgoing.get(m1.messageId)?.hits).toEqual([]);
   });
 
   test("filter roll-over losing an unacknowledged id: the retransmission brings it back, and it is acknowledged at last", () => {

@@ -43,7 +43,7 @@ test("a_plain_3_plus_3: each message that the reference says acknowledges what w
     if (senderId === "nim-alice") {
       alice.tables.outgoing.put(messageId, {
         sequence: ids.length,
-        doubt: 1,
+        hits: [],
         state: "waiting",
         attempts: 0,
         stored: false,

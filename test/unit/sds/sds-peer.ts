@@ -2,6 +2,7 @@
 import type { Bytes } from "../../../src/common/bytes.ts";
 import { utf8 } from "../../../src/common/bytes.ts";
 import { Journal, type RowChange } from "../../../src/common/table.ts";
+import type { SdsLayout } from "../../../src/sds/layout.ts";
 import type { SdsMessage } from "../../../src/sds/message.ts";
 import { nimLayout } from "../../../src/sds/nim-layout.ts";
 import {
@@ -147,9 +148,12 @@ export function hashFor(messageId: string): string {
 }
 
 /** A message of anybody, as they like it. */
-export function craft(fields: Partial<SdsMessage> & { readonly after?: readonly string[] }): Bytes {
+export function craft(
+  fields: Partial<SdsMessage> & { readonly after?: readonly string[] },
+  layout: SdsLayout = nimLayout,
+): Bytes {
   const { after = [], ...given } = fields;
-  return nimLayout.encode({
+  return layout.encode({
     senderId: "mallory",
     messageId: "m",
     channelId: CHANNEL,

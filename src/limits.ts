@@ -94,6 +94,8 @@ export const LIMITS = {
     acknowledgementDoubt: 1e-4,
     /** Hits for one message of ours that are remembered: each from another sender, or from a filter of another shape. */
     filterHits: 8,
+    /** Participants of which is remembered how much they have of a message of ours in several parts: those that have most. */
+    holders: 8,
     /** Milliseconds between ack-syncs where reference members are: each displaces a content id from their history. */
     ackSyncReferenceGapMs: 10 * SECOND,
     /** Milliseconds after which a retransmission whose departure was never reported counts as made: two epochs. */

@@ -248,12 +248,11 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     // From the first message on, the others know the channel's member by its sender id.
     this.takeUp();
     this.attend(now);
-    const last = segments.value.length - 1;
+    const total = segments.value.length;
     const messageIds = segments.value.map((segment, index) => {
       const random = this.#shell.parts.chance.random();
-      const part = index < last ? { inner: true as const } : {};
-      const wrapped = this.#sds.wrapOutgoing(segment, { now, random, ephemeral, ...part });
-      return wrapped.messageId;
+      const part = total === 1 ? {} : { part: { whole: requestId, index, total } };
+      return this.#sds.wrapOutgoing(segment, { now, random, ephemeral, ...part }).messageId;
     });
     // It says all that a sync message would.
     if (!ephemeral) this.#withdraw("sync");
@@ -311,7 +310,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
       const retried = this.#sendState.retry(requestId);
       if (!retried.ok) return err({ kind: "invalid", message: retried.error });
       const leaving = new Set(retried.value.entries.map(({ messageId }) => messageId));
-      for (const messageId of this.#sendState.unacknowledged(requestId)) {
+      for (const messageId of this.#sendState.awaited(requestId)) {
         this.#sds.resume(messageId, now, leaving.has(messageId));
       }
       for (const { entry, messageId } of retried.value.entries) {
@@ -693,8 +692,13 @@ export class ReliableChannel implements ChannelApi, ShellMember {
       this.#emit(this.#reassembler.release(messageId, now, outcome.late.includes(messageId)), now);
     }
     for (const messageId of outcome.acknowledged) {
-      this.#withdraw("retransmission", messageId);
       this.#onAcknowledged(messageId);
+      // A part of a longer message may still be sent again, for whoever has most of it.
+      if (!this.#sendState.isAwaited(messageId)) this.#withdraw("retransmission", messageId);
+    }
+    for (const requestId of outcome.whole) {
+      for (const messageId of this.#sendState.awaited(requestId)) this.#withdraw("retransmission", messageId);
+      this.#conclude(this.#sendState.onWhole(requestId));
     }
     for (const messageId of outcome.exhausted) this.#conclude(this.#sendState.onExhausted(messageId));
     if (outcome.heard !== undefined) this.#withdraw("repair", outcome.heard);
@@ -756,7 +760,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     for (const outcome of outcomes) {
       if (outcome.type === "send-error") {
         // Nobody is told that it arrives any more, so nothing goes on trying to make it arrive.
-        for (const id of this.#sendState.unacknowledged(outcome.requestId)) {
+        for (const id of this.#sendState.awaited(outcome.requestId)) {
           this.#sds.abandon(id);
           this.#withdraw("retransmission", id);
         }

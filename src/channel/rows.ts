@@ -73,8 +73,10 @@ export interface RequestRow {
   readonly outcome: "pending" | "sent" | "send-error";
   /** What the peers made of it. */
   readonly delivery: "pending" | "delivered" | "delivery-error";
-  /** Segments that another participant acknowledged. */
+  /** Segments that another participant acknowledged, whichever. */
   readonly acknowledged: number;
+  /** One other participant acknowledged all of them: it has the message. */
+  readonly whole?: true;
   /** Segments confirmed and failed, once the outcome is decided. */
   readonly confirmed: number;
   readonly failed: number;
@@ -109,10 +111,12 @@ export interface PendingMessagingRequest {
   readonly failure?: RequestFailure;
 }
 
-/** Which request an SDS message of ours belongs to, for as long as an acknowledgement of it means something. */
+/** Which request an SDS message of ours belongs to, until one other participant has the whole request. */
 export interface SegmentRow {
   readonly channelReqId: RequestId;
   readonly index: number;
+  /** Another participant has it; for others of the request it may be another one. */
+  readonly acknowledged: boolean;
 }
 
 /** An effect that is decided and not yet done: encrypt this SDS message and hand it to the messaging layer. */

@@ -111,7 +111,7 @@ export class SendState {
       messagingRequestIds: [],
     });
     return messageIds.map((messageId, index) => {
-      if (!ephemeral) this.#tables.segments.put(messageId, { channelReqId: requestId, index });
+      if (!ephemeral) this.#tables.segments.put(messageId, { channelReqId: requestId, index, acknowledged: false });
       return this.#await(requestId, messageId, ephemeral);
     });
   }
@@ -126,9 +126,14 @@ export class SendState {
     this.#tables.requests.put(requestId, { ...rest, outcome: "pending", failedMessageIds: [], retried: true });
     // What another participant acknowledged meanwhile has evidently been sent, and its bytes may be gone.
     const entries = failedMessageIds
-      .filter((messageId) => this.#tables.segments.has(messageId))
+      .filter((messageId) => this.#isUnacknowledged(messageId))
       .map((messageId) => ({ messageId, entry: this.#await(requestId, messageId, false) }));
     return ok({ entries, outcomes: this.#pruneIfComplete(requestId) });
+  }
+
+  #isUnacknowledged(messageId: string): boolean {
+    const segment = this.#tables.segments.get(messageId);
+    return segment !== undefined && !segment.acknowledged;
   }
 
   #await(requestId: RequestId, messageId: string, ephemeral: boolean): number {
@@ -170,17 +175,26 @@ export class SendState {
   }
 
   /**
-   * Another participant has this SDS message. One that was in flight has then evidently been sent; and once all of a
-   * request are acknowledged, the request is delivered.
+   * Another participant has this SDS message. If it was in flight, it has then evidently been sent. The only one of a request
+   * is the whole of it.
    */
   onAcknowledged(messageId: string): readonly Outcome[] {
     const segment = this.#tables.segments.get(messageId);
     const request = segment && this.#tables.requests.get(segment.channelReqId);
-    if (segment === undefined || request === undefined) return NOTHING;
-    this.#tables.segments.delete(messageId);
+    if (segment === undefined || request === undefined || segment.acknowledged) return NOTHING;
+    this.#tables.segments.put(messageId, { ...segment, acknowledged: true });
     this.#tables.requests.put(segment.channelReqId, { ...request, acknowledged: request.acknowledged + 1 });
     const outcomes = this.#finishInFlight(this.#byMessageId.get(messageId), "Confirmed");
-    return outcomes.length > 0 ? outcomes : this.#deliverIfComplete(segment.channelReqId);
+    return request.total === 1 ? [...outcomes, ...this.onWhole(segment.channelReqId)] : outcomes;
+  }
+
+  /** One other participant has all segments of this request: once it is sent, it is delivered. */
+  onWhole(requestId: RequestId): readonly Outcome[] {
+    const request = this.#tables.requests.get(requestId);
+    if (request === undefined) return NOTHING;
+    this.#dropSegments(requestId);
+    this.#tables.requests.put(requestId, { ...request, whole: true });
+    return this.#deliverIfComplete(requestId);
   }
 
   /** Retransmissions of one of its segments are exhausted. */
@@ -199,10 +213,15 @@ export class SendState {
     return pending?.channelReqId ?? this.#tables.segments.get(messageId)?.channelReqId;
   }
 
-  /** SDS message ids of a request that nobody acknowledged yet, in segment order. */
-  unacknowledged(requestId: RequestId): readonly string[] {
+  /** SDS message ids of a request that no other participant has the whole of yet, in segment order. */
+  awaited(requestId: RequestId): readonly string[] {
     const index = (messageId: string) => this.#tables.segments.get(messageId)?.index ?? 0;
     return [...(this.#segmentsOf.get(requestId) ?? [])].sort((a, b) => index(a) - index(b));
+  }
+
+  /** Whether nobody is known to have the message that this SDS message is a segment of. */
+  isAwaited(messageId: string): boolean {
+    return this.#tables.segments.has(messageId);
   }
 
   /** SDS message id behind a messaging request, while its segment is pending. */
@@ -248,7 +267,7 @@ export class SendState {
 
   /**
    * Drops final requests that were made before `horizon`, milliseconds since the Unix epoch. Returns the SDS message ids of
-   * their segments that nobody acknowledged.
+   * their segments whose acknowledgement was still awaited.
    */
   forgetBefore(horizon: number): readonly string[] {
     return this.#forget(this.#final().filter(([, { createdAt }]) => createdAt < horizon));
@@ -267,15 +286,17 @@ export class SendState {
   }
 
   #forget(requests: readonly [RequestId, RequestRow][]): readonly string[] {
-    const unacknowledged: string[] = [];
-    for (const [requestId] of requests) {
-      for (const messageId of [...(this.#segmentsOf.get(requestId) ?? [])]) {
-        this.#tables.segments.delete(messageId);
-        unacknowledged.push(messageId);
-      }
+    return requests.flatMap(([requestId]) => {
       this.#tables.requests.delete(requestId);
-    }
-    return unacknowledged;
+      return this.#dropSegments(requestId);
+    });
+  }
+
+  /** Returns what it drops. */
+  #dropSegments(requestId: RequestId): readonly string[] {
+    const messageIds = [...(this.#segmentsOf.get(requestId) ?? [])];
+    for (const messageId of messageIds) this.#tables.segments.delete(messageId);
+    return messageIds;
   }
 
   #entries(requestId: RequestId): PendingMessagingRequest[] {
@@ -325,8 +346,7 @@ export class SendState {
   /** After the outcome, never before it: what is delivered has been sent. */
   #deliverIfComplete(requestId: RequestId): readonly Outcome[] {
     const request = this.#tables.requests.get(requestId);
-    if (request?.outcome !== "sent" || request.delivery === "delivered") return NOTHING;
-    if (request.acknowledged < request.total) return NOTHING;
+    if (request?.outcome !== "sent" || request.delivery === "delivered" || !request.whole) return NOTHING;
     const { failure: _, ...rest } = request;
     this.#tables.requests.put(requestId, { ...rest, delivery: "delivered" });
     return [{ type: "delivered", requestId }];

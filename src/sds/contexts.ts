@@ -1,4 +1,5 @@
 /** What comes in with a call, besides the message: the time, and chance. */
+import type { Part } from "./message.ts";
 
 /** What goes with a message of ours. */
 export interface OutgoingContext {
@@ -7,8 +8,8 @@ export interface OutgoingContext {
   /** Uniform in [0, 1). */
   readonly random: number;
   readonly ephemeral: boolean;
-  /** A part of a longer message, other than the last. */
-  readonly inner?: true;
+  /** Where it is one of several parts of a message. */
+  readonly part?: Part;
 }
 
 /** What came with a message. */

@@ -31,6 +31,15 @@ export interface UnencodedMessage extends Omit<SdsMessage, "bloomFilter"> {
   readonly bloomFilter: Uint8Array | BloomFilter;
 }
 
+/** The place of a message of ours in a longer one, whose parts are sent in one go. */
+export interface Part {
+  /** What we call the longer message. */
+  readonly whole: string;
+  /** From 0. */
+  readonly index: number;
+  readonly total: number;
+}
+
 /** An SDS message with its exact bytes. */
 export interface Wrapped {
   readonly messageId: string;

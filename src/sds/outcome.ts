@@ -66,6 +66,8 @@ export interface SdsOutcome {
   readonly late: readonly string[];
   /** Own messages that another participant is now known to have. */
   readonly acknowledged: readonly string[];
+  /** Own messages in several parts, as `Part` names them, that one other participant is now known to have whole. */
+  readonly whole: readonly string[];
   /** Messages to put through the rate limiter now. */
   readonly outgoing: readonly Outgoing[];
   /** The message that was heard, new or not: a repair of it that still waits for the rate limiter is needed no more. */
@@ -86,6 +88,7 @@ export interface OutcomeDraft {
   readonly delivered: string[];
   readonly late: string[];
   readonly acknowledged: string[];
+  readonly whole: string[];
   readonly outgoing: Outgoing[];
   readonly exhausted: string[];
   readonly lost: Lost[];
@@ -94,7 +97,7 @@ export interface OutcomeDraft {
 }
 
 export function emptyOutcome(): OutcomeDraft {
-  return { delivered: [], late: [], acknowledged: [], outgoing: [], exhausted: [], lost: [], missing: [] };
+  return { delivered: [], late: [], acknowledged: [], whole: [], outgoing: [], exhausted: [], lost: [], missing: [] };
 }
 
 export function droppedOutcome(reason: Dropped): SdsOutcome {

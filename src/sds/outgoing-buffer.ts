@@ -1,6 +1,8 @@
 import type { BloomFilter } from "./bloom-filter.ts";
 import { HashedIds } from "./hashed-ids.ts";
+import { Holders } from "./holders.ts";
 import type { SdsLayout } from "./layout.ts";
+import type { Part } from "./message.ts";
 import { OrderedIndex } from "./ordered-index.ts";
 import type { OutcomeDraft } from "./outcome.ts";
 import type { FilterHit, OutgoingRow, SdsTables } from "./tables.ts";
@@ -12,10 +14,26 @@ export interface OutgoingBounds {
   readonly unreportedMs: number;
   readonly acknowledgementDoubt: number;
   readonly filterHits: number;
+  readonly holders: number;
   readonly exhausted: number;
 }
 
-/** The buffer of unacknowledged outgoing messages of LIP-109, their acknowledgements and their retransmissions. */
+/** What becomes of the exact bytes of messages. */
+export interface OutgoingWires {
+  /** It is not to be sent again. */
+  release(messageId: string): void;
+  /** It was exhausted, and its acknowledgement is no longer awaited either. */
+  forget(messageId: string): void;
+}
+
+/**
+ * The buffer of unacknowledged outgoing messages of LIP-109, their acknowledgements and their retransmissions.
+ *
+ * What is a part of a longer message stays until one other participant has all parts of it: each part may be with somebody, and
+ * the message with nobody. Meanwhile the participant that has most of it is the one to help: what it has is not sent again, and
+ * what it lacks is, though another one has it. That makes it complete, or answer. If it does not, the message is exhausted like
+ * any other; if it becomes complete later, as SDS-R may see to, it says so then.
+ */
 export class OutgoingBuffer {
   readonly #outgoing: SdsTables["outgoing"];
   readonly #bounds: OutgoingBounds;
@@ -23,14 +41,16 @@ export class OutgoingBuffer {
   readonly #byDue: OrderedIndex<OutgoingRow>;
   readonly #exhausted: OrderedIndex<OutgoingRow>;
   readonly #hashed: HashedIds<OutgoingRow>;
-  readonly #forget: (messageId: string) => void;
+  readonly #holders: Holders;
+  /** Ids of the parts of each message in several. */
+  readonly #partsOf = new Map<string, Set<string>>();
+  readonly #wires: OutgoingWires;
 
-  /** `forget`: called for an exhausted message whose acknowledgement is no longer awaited. */
   constructor(
-    outgoing: SdsTables["outgoing"],
+    { outgoing, holders }: Pick<SdsTables, "outgoing" | "holders">,
     layout: SdsLayout,
     bounds: OutgoingBounds,
-    forget: (messageId: string) => void,
+    wires: OutgoingWires,
   ) {
     this.#outgoing = outgoing;
     this.#bounds = bounds;
@@ -40,11 +60,17 @@ export class OutgoingBuffer {
       state === "exhausted" ? sequence : undefined,
     );
     this.#hashed = new HashedIds(layout, outgoing);
-    this.#forget = forget;
+    this.#holders = new Holders(holders, bounds.holders);
+    this.#wires = wires;
+    outgoing.observe((messageId, before, after) => {
+      if (before?.part && !after) this.#dropPart(before.part.whole, messageId);
+      if (after?.part && !before) this.#addPart(after.part.whole, messageId);
+    });
   }
 
-  add(messageId: string, sequence: number): void {
-    this.#outgoing.put(messageId, { sequence, hits: [], state: "waiting", attempts: 0, stored: false });
+  add(messageId: string, sequence: number, part?: Part): void {
+    const place = part === undefined ? {} : { part };
+    this.#outgoing.put(messageId, { sequence, hits: [], state: "waiting", attempts: 0, stored: false, ...place });
   }
 
   has(messageId: string): boolean {
@@ -52,34 +78,87 @@ export class OutgoingBuffer {
   }
 
   remove(messageId: string): void {
+    const part = this.#outgoing.get(messageId)?.part;
     this.#outgoing.delete(messageId);
+    if (part !== undefined && !this.#partsOf.has(part.whole)) this.#holders.remove(part.whole);
   }
 
   /**
-   * LIP-109, review ACK status: what another participant's message says about ours. Returns ids acknowledged.
+   * LIP-109, review ACK status: what another participant's message says about ours.
    *
    * Named in a causal history is acknowledged. A bloom filter hit is an ambiguous sign; hits add up until the chance that all
    * of them are false positives is small enough. A replayed message never gets here.
    */
-  review(senderId: string, history: readonly string[], filter: BloomFilter | undefined): readonly string[] {
-    const acknowledged = history.filter((id) => this.#outgoing.has(id));
-    for (const id of acknowledged) this.#outgoing.delete(id);
-    if (!filter || this.#outgoing.size === 0) return acknowledged;
-    const hits: string[] = [];
-    for (const id of this.#bySequence.ascending()) if (filter.has(this.#hashed.pairOf(id))) hits.push(id);
-    for (const id of hits) {
+  review(
+    senderId: string,
+    history: readonly string[],
+    filter: BloomFilter | undefined,
+    outcome: Pick<OutcomeDraft, "acknowledged" | "whole" | "exhausted">,
+  ): void {
+    const named = new Set(history.filter((id) => this.#outgoing.has(id)));
+    const shown = filter === undefined ? named : [...named, ...this.#shownBy(filter, senderId, named)];
+    const parts = new Map<string, Part[]>();
+    for (const id of shown) {
       const row = this.#outgoing.get(id);
-      const doubt = filter.doubt(this.#hashed.pairOf(id));
-      if (!row || doubt >= 1) continue;
-      const hits = this.#withHit(row.hits, { senderId, hashes: filter.shape.hashes, bits: filter.shape.bits, doubt });
-      if (hits.reduce((product, hit) => product * hit.doubt, 1) <= this.#bounds.acknowledgementDoubt) {
-        this.#outgoing.delete(id);
-        acknowledged.push(id);
-      } else if (hits !== row.hits) {
-        this.#outgoing.put(id, { ...row, hits });
+      if (row === undefined) continue;
+      const { part, acknowledged } = row;
+      if (acknowledged === undefined) outcome.acknowledged.push(id);
+      if (part === undefined) this.#settle(id);
+      else {
+        if (acknowledged === undefined) this.#outgoing.put(id, { ...row, acknowledged: true });
+        parts.set(part.whole, [...(parts.get(part.whole) ?? []), part]);
       }
     }
-    return acknowledged;
+    for (const [whole, of] of parts) this.#reviewParts(whole, senderId, of, outcome);
+  }
+
+  #reviewParts(
+    whole: string,
+    senderId: string,
+    parts: readonly Part[],
+    outcome: Pick<OutcomeDraft, "whole" | "exhausted">,
+  ): void {
+    const indexes = parts.map(({ index }) => index);
+    if (this.#holders.add(whole, senderId, indexes, parts[0]?.total ?? 0)) {
+      for (const { id } of this.#rowsOf(whole)) this.#settle(id);
+      outcome.whole.push(whole);
+      return;
+    }
+    for (const { id, row, index } of this.#rowsOf(whole)) {
+      const { held: before, ...rest } = row;
+      const held = this.#holders.furthestHas(whole, index);
+      if (held !== (before ?? false)) this.#outgoing.put(id, { ...rest, ...(held ? { held } : {}) });
+    }
+    this.#exhaustHeld(whole, outcome);
+  }
+
+  /** It is acknowledged, and awaited no longer. */
+  #settle(messageId: string): void {
+    this.remove(messageId);
+    this.#wires.release(messageId);
+  }
+
+  /** Ids that a filter of this sender leaves no doubt about, besides `named`. */
+  #shownBy(filter: BloomFilter, senderId: string, named: ReadonlySet<string>): readonly string[] {
+    const hits: string[] = [];
+    for (const id of this.#bySequence.ascending()) if (filter.has(this.#hashed.pairOf(id))) hits.push(id);
+    const { hashes, bits } = filter.shape;
+    return hits.filter((id) => {
+      const row = this.#outgoing.get(id);
+      if (row === undefined || named.has(id) || this.#isKnownToHave(senderId, row.part)) return false;
+      const doubt = filter.doubt(this.#hashed.pairOf(id));
+      if (doubt >= 1) return false;
+      const hits = this.#withHit(row.hits, { senderId, hashes, bits, doubt });
+      // That one of two participants has it says of neither that it has it beside other parts.
+      const relevant = row.part === undefined ? hits : hits.filter((hit) => hit.senderId === senderId);
+      if (relevant.reduce((product, hit) => product * hit.doubt, 1) <= this.#bounds.acknowledgementDoubt) return true;
+      if (hits !== row.hits) this.#outgoing.put(id, { ...row, hits });
+      return false;
+    });
+  }
+
+  #isKnownToHave(participantId: string, part: Part | undefined): boolean {
+    return part !== undefined && this.#holders.has(part.whole, participantId, part.index);
   }
 
   /**
@@ -137,8 +216,8 @@ export class OutgoingBuffer {
       const row = this.#outgoing.get(messageId);
       if (!row) continue;
       if (row.attempts >= this.#bounds.retransmissions) {
-        this.#outgoing.put(messageId, { ...row, state: "exhausted" });
-        outcome.exhausted.push(messageId);
+        this.#exhaust(messageId, row, outcome);
+        if (row.part !== undefined) this.#exhaustHeld(row.part.whole, outcome);
       } else {
         // It waits in the rate limiter and in the send queue now; `left` says when it is on its way. Were that never
         // reported, the timer must not stand still for ever.
@@ -150,15 +229,50 @@ export class OutgoingBuffer {
     while (this.#exhausted.size > this.#bounds.exhausted) {
       const oldest = this.#exhausted.first();
       if (!oldest) return;
-      this.#outgoing.delete(oldest.key);
-      this.#forget(oldest.key);
+      this.remove(oldest.key);
+      this.#wires.forget(oldest.key);
     }
   }
 
+  #exhaust(messageId: string, row: OutgoingRow, outcome: Pick<OutcomeDraft, "exhausted">): void {
+    this.#outgoing.put(messageId, { ...row, state: "exhausted" });
+    this.#wires.release(messageId);
+    outcome.exhausted.push(messageId);
+  }
+
+  /** What is not sent again for the sake of one participant waits for its other parts. Once they are exhausted, it is too. */
+  #exhaustHeld(whole: string, outcome: Pick<OutcomeDraft, "exhausted">): void {
+    const rows = this.#rowsOf(whole);
+    const isAnyExhausted = rows.some(({ row }) => row.state === "exhausted");
+    if (!isAnyExhausted || rows.some(({ row }) => row.state === "waiting" && !row.held)) return;
+    for (const { id, row } of rows) if (row.state === "waiting") this.#exhaust(id, row, outcome);
+  }
+
+  /** The parts of a message that are awaited, in their order. */
+  #rowsOf(whole: string): readonly { readonly id: string; readonly row: OutgoingRow; readonly index: number }[] {
+    const rows = [...(this.#partsOf.get(whole) ?? [])].flatMap((id) => {
+      const row = this.#outgoing.get(id);
+      return row?.part === undefined ? [] : [{ id, row, index: row.part.index }];
+    });
+    return rows.sort((a, b) => a.index - b.index);
+  }
+
+  #addPart(whole: string, messageId: string): void {
+    const parts = this.#partsOf.get(whole) ?? new Set();
+    this.#partsOf.set(whole, parts.add(messageId));
+  }
+
+  #dropPart(whole: string, messageId: string): void {
+    const parts = this.#partsOf.get(whole);
+    parts?.delete(messageId);
+    if (parts?.size === 0) this.#partsOf.delete(whole);
+  }
+
   /** Waits of 5, 10, 20, 40, 80 and 80 s; LIP-109 asks for distinct periods, so twice that once possibly acknowledged. */
-  #dueMs({ state, leftMs, attempts, hits }: OutgoingRow): number | undefined {
-    if (state !== "waiting" || leftMs === undefined) return undefined;
+  #dueMs({ state, leftMs, attempts, hits, acknowledged, held }: OutgoingRow): number | undefined {
+    if (state !== "waiting" || leftMs === undefined || held) return undefined;
     const doublings = Math.min(attempts, this.#bounds.retransmissions - 1);
-    return leftMs + this.#bounds.acknowledgementMs * 2 ** doublings * (hits.length > 0 ? 2 : 1);
+    const patience = acknowledged || hits.length > 0 ? 2 : 1;
+    return leftMs + this.#bounds.acknowledgementMs * 2 ** doublings * patience;
   }
 }

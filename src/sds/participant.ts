@@ -56,7 +56,7 @@ export class Participant {
   }
 
   #send(content: Uint8Array, context: OutgoingContext): Wrapped {
-    const { now, ephemeral, inner } = context;
+    const { now, ephemeral, part } = context;
     const { clock, config, log, meta, outgoing, seen, sync, wires } = this.#state;
     clock.advance(now);
     wires.prune(clock.ms);
@@ -69,10 +69,11 @@ export class Participant {
       return { messageId, wire };
     }
     seen.add(messageId, "own");
-    log.add(messageId, { lamport, senderId: config.participantId, ...(inner ? { inner } : {}) }, history);
+    const inner = part !== undefined && part.index < part.total - 1 ? { inner: true as const } : {};
+    log.add(messageId, { lamport, senderId: config.participantId, ...inner }, history);
     // LIP-109: after broadcasting, it is in the buffer of unacknowledged outgoing messages.
     wires.keep(messageId, wire);
-    outgoing.add(messageId, meta.nextSequence());
+    outgoing.add(messageId, meta.nextSequence(), part);
     sync.onOwnMessage();
     return { messageId, wire };
   }
@@ -257,7 +258,6 @@ export class Participant {
     this.#givingUp.overdue(outcome);
     // LIP-109, periodic outgoing buffer sweep.
     outgoing.sweep(ms, outcome);
-    for (const messageId of outcome.exhausted) wires.release(messageId, ms);
     // LIP-109, SDS-R incoming repair request buffer sweep.
     for (const messageId of repairs.takeDue(ms)) {
       if (wires.has(messageId)) outcome.outgoing.push({ kind: "repair", messageId, ephemeral: true });
@@ -345,13 +345,10 @@ export class Participant {
 
   /** LIP-109, review ACK status. */
   #review(message: SdsMessage, history: readonly string[], outcome: OutcomeDraft): void {
-    const { clock, config, outgoing, seen, wires } = this.#state;
+    const { config, outgoing, seen } = this.#state;
     const filter = message.bloomFilter.length === 0 ? undefined : config.layout.decodeFilter(message.bloomFilter);
-    for (const id of outgoing.review(message.senderId, history, filter)) {
-      seen.add(id, "acknowledged");
-      wires.release(id, clock.ms);
-      outcome.acknowledged.push(id);
-    }
+    outgoing.review(message.senderId, history, filter, outcome);
+    for (const id of outcome.acknowledged) seen.add(id, "acknowledged");
   }
 
   #noteReferenceMembers(): void {

@@ -34,7 +34,10 @@ export function openSdsState(config: SdsConfig, tables: SdsTables): SdsState {
   const limits: Bounds = { ...LIMITS.sds, ...config.limits };
   const meta = new Meta(tables.meta);
   const wires = new KeptWires(tables, limits);
-  const outgoing = new OutgoingBuffer(tables.outgoing, config.layout, limits, (id) => wires.drop(id));
+  const outgoing = new OutgoingBuffer(tables, config.layout, limits, {
+    release: (id) => wires.release(id, meta.row.awakeMs),
+    forget: (id) => wires.drop(id),
+  });
   const incoming = new IncomingBuffer(tables);
   const sync = new SyncTimers(meta, limits);
   const repairs = new RepairResponses(tables.repairs, limits);

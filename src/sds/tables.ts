@@ -6,6 +6,7 @@
  */
 import type { Bytes } from "../common/bytes.ts";
 import { ColdTable, type Journal, type StoredKey, type StoredRows, type Table, tableOf } from "../common/table.ts";
+import type { Part } from "./message.ts";
 
 export interface MessageRef {
   readonly messageId: string;
@@ -90,7 +91,7 @@ export interface FilterHit {
   readonly doubt: number;
 }
 
-/** A message of ours that no other participant is known to have. */
+/** A message of ours that no other participant is known to have; one in several parts, that none is known to have whole. */
 export interface OutgoingRow {
   readonly sequence: number;
   /** Those that leave a doubt, each of them worth something beside the others. */
@@ -102,6 +103,22 @@ export interface OutgoingRow {
   readonly leftMs?: number;
   /** A store node has it: retransmissions need not be stored again. */
   readonly stored: boolean;
+  /** Where it is a part of a message. Another participant may have this part. */
+  readonly part?: Part;
+  readonly acknowledged?: true;
+  /** So has the participant that has most of the message. It is not sent again then. */
+  readonly held?: true;
+}
+
+/** Another participant, and what it has of a message of ours: bit `i` stands for part `i`. */
+export interface Holder {
+  readonly participantId: string;
+  readonly parts: bigint;
+}
+
+/** Those that have some of a message of ours in several parts, whoever has most of it first. */
+export interface HoldersRow {
+  readonly holders: readonly Holder[];
 }
 
 /** A message that waits for its dependencies. Its content is with whoever was told that it arrived. */
@@ -173,6 +190,7 @@ export interface SdsTables {
   readonly log: Table<string, LogRow>;
   readonly seen: Table<string, SeenRow>;
   readonly outgoing: Table<string, OutgoingRow>;
+  readonly holders: Table<string, HoldersRow>;
   readonly incoming: Table<string, IncomingRow>;
   readonly missing: Table<string, MissingRow>;
   readonly members: Table<string, MemberRow>;
@@ -188,6 +206,7 @@ export const SDS_TABLES = [
   "sdsLog",
   "sdsSeen",
   "sdsOutgoing",
+  "sdsHolders",
   "sdsIncoming",
   "sdsMissing",
   "sdsMembers",
@@ -204,6 +223,7 @@ export function openSdsTables(journal: Journal, scope: StoredKey, stored: Stored
     log: tableOf("sdsLog", journal, scope, stored),
     seen: tableOf("sdsSeen", journal, scope, stored),
     outgoing: tableOf("sdsOutgoing", journal, scope, stored),
+    holders: tableOf("sdsHolders", journal, scope, stored),
     incoming: tableOf("sdsIncoming", journal, scope, stored),
     missing: tableOf("sdsMissing", journal, scope, stored),
     members: tableOf("sdsMembers", journal, scope, stored),

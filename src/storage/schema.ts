@@ -3,7 +3,7 @@
  * origin and channel id) followed by the row's own key, so that a prefix of it finds everything of one channel.
  */
 export const DATABASE_NAME = "reliable-channel";
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 /** Holds the generation of the writer; see `database.ts`. */
 export const WRITER_STORE = "writer";
@@ -30,6 +30,7 @@ export const TABLES = [
   "sdsLog",
   "sdsSeen",
   "sdsOutgoing",
+  "sdsHolders",
   "sdsIncoming",
   "sdsMissing",
   "sdsMembers",

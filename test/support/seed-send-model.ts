@@ -24,7 +24,10 @@ interface ModelRequest {
   readonly createdAt: number;
   readonly total: number;
   readonly ephemeral: boolean;
+  readonly messageIds: readonly string[];
   readonly unacknowledged: Set<string>;
+  /** One other participant has all of it. */
+  whole: boolean;
   outcome: "pending" | "sent" | "send-error";
   /** It failed, and was sent again: pages hear of no second outcome. */
   retried: boolean;
@@ -60,7 +63,9 @@ export class SeedSendModel {
       createdAt,
       total: messageIds.length,
       ephemeral,
+      messageIds,
       unacknowledged: new Set(messageIds),
+      whole: false,
       outcome: "pending",
       retried: false,
       hasError: false,
@@ -135,10 +140,26 @@ export class SeedSendModel {
     const request = [...this.requests.values()].find((it) => !it.ephemeral && it.unacknowledged.has(messageId));
     if (request === undefined) return;
     request.unacknowledged.delete(messageId);
+    // There is nothing else of it that somebody could lack.
+    request.whole = request.total === 1;
     for (const it of this.pendingMessagingRequests) {
       if (it.segmentSendState === "InFlight" && it.messageId === messageId) it.segmentSendState = "Confirmed";
     }
     this.pruneCompletedChannelReqs();
+  }
+
+  /** SDS tells it once all segments are acknowledged, and by one participant. */
+  onWhole(requestId: string): void {
+    const request = this.requests.get(requestId);
+    if (request === undefined || request.ephemeral) return;
+    request.whole = true;
+    this.pruneCompletedChannelReqs();
+  }
+
+  /** Ids that something may still be told of. */
+  awaited(requestId: string): readonly string[] {
+    const request = this.requests.get(requestId);
+    return request === undefined || request.ephemeral || request.whole ? [] : request.messageIds;
   }
 
   /** The seed has no retry: what failed is pushed again, as `send` does it. Nothing is left to push once all is acknowledged. */
@@ -159,7 +180,7 @@ export class SeedSendModel {
 
   onExhausted(messageId: string): void {
     for (const [requestId, request] of this.requests) {
-      if (request.ephemeral || !request.unacknowledged.has(messageId) || request.delivery !== "pending") continue;
+      if (!this.awaited(requestId).includes(messageId) || request.delivery !== "pending") continue;
       request.delivery = "delivery-error";
       request.hasError = true;
       this.emitted.push({ type: "delivery-error", requestId });
@@ -212,10 +233,9 @@ export class SeedSendModel {
     return this.pendingMessagingRequests.filter((it) => it.channelReqId === channelReqId);
   }
 
-  /** Nobody waits for the acknowledgement of an ephemeral request: its ids stay in `unacknowledged` for ever. */
   #deliver(): void {
     for (const [requestId, request] of this.requests) {
-      if (request.outcome !== "sent" || request.delivery === "delivered" || request.unacknowledged.size > 0) continue;
+      if (request.outcome !== "sent" || request.delivery === "delivered" || !request.whole) continue;
       request.delivery = "delivered";
       request.hasError = false;
       this.emitted.push({ type: "delivered", requestId });

@@ -51,6 +51,7 @@ const SEGMENT_BYTES = 256;
 export class Member {
   readonly name: string;
   readonly #events: LogEvent[] = [];
+  readonly #arrived = new Set<string>();
   readonly #config: SdsConfig;
   readonly #segmentation: SegmentationConfig;
   readonly #rows = new Map<string, Map<string | number, unknown>>();
@@ -59,6 +60,7 @@ export class Member {
   #reassembler: Reassembler;
   #tables: ChannelTables;
   #sendState: SendState;
+  #requests = 0;
   #handedOver = 0;
   #failed: RequestId[] = [];
 
@@ -86,6 +88,11 @@ export class Member {
     return this.#events;
   }
 
+  /** Whether these messages came, delivered or parked. */
+  hasAll(messageIds: readonly string[]): boolean {
+    return messageIds.every((messageId) => this.#arrived.has(messageId));
+  }
+
   /** Ids of the log that every member is to have in the end. */
   get logIds(): readonly string[] {
     return this.#sds.logIds();
@@ -94,17 +101,13 @@ export class Member {
   send(payload: Bytes, now: number): { readonly requestId: RequestId; readonly departures: readonly Departure[] } {
     const segments = performSegmentation(payload, this.#segmentation);
     if (!segments.ok) throw new Error(segments.error.message);
+    const requestId = `${this.name} request ${++this.#requests}`;
+    const total = segments.value.length;
     const wrapped = segments.value.map((content, index) => {
-      const isInner = index < segments.value.length - 1;
-      return this.#sds.wrapOutgoing(content, {
-        now,
-        random: 0,
-        ephemeral: false,
-        ...(isInner ? { inner: true as const } : {}),
-      });
+      const part = total === 1 ? {} : { part: { whole: requestId, index, total } };
+      return this.#sds.wrapOutgoing(content, { now, random: 0, ephemeral: false, ...part });
     });
     const messageIds = wrapped.map(({ messageId }) => messageId);
-    const requestId = `request of ${messageIds[0]}`;
     const entries = this.#sendState.accept({
       requestId,
       createdAt: now,
@@ -122,7 +125,7 @@ export class Member {
     const retried = this.#sendState.retry(requestId);
     if (!retried.ok) return [];
     const leaving = new Set(retried.value.entries.map(({ messageId }) => messageId));
-    for (const messageId of this.#sendState.unacknowledged(requestId)) {
+    for (const messageId of this.#sendState.awaited(requestId)) {
       this.#sds.resume(messageId, now, leaving.has(messageId));
     }
     this.#conclude(retried.value.outcomes);
@@ -191,6 +194,7 @@ export class Member {
   /** Carries an outcome out. */
   #follow(outcome: SdsOutcome, now: number): Effects {
     if (outcome.arrived) {
+      this.#arrived.add(outcome.arrived.messageId);
       for (const { messageId } of this.#reassembler.add(outcome.arrived, now).lost) {
         this.#events.push({ type: "lost", messageId });
       }
@@ -209,6 +213,7 @@ export class Member {
       if (request !== undefined) this.#tables.upkeep.put(request, { messageId, kind: "segment" });
       this.#conclude(this.#sendState.onAcknowledged(messageId));
     }
+    for (const requestId of outcome.whole) this.#conclude(this.#sendState.onWhole(requestId));
     for (const messageId of outcome.exhausted) this.#conclude(this.#sendState.onExhausted(messageId));
     const departures = outcome.outgoing.flatMap((sent) => {
       const { kind } = sent;
@@ -229,7 +234,7 @@ export class Member {
   #conclude(outcomes: readonly Outcome[]): void {
     for (const { type, requestId, silent } of outcomes) {
       if (type === "send-error") {
-        for (const id of this.#sendState.unacknowledged(requestId)) this.#sds.abandon(id);
+        for (const id of this.#sendState.awaited(requestId)) this.#sds.abandon(id);
         this.#failed.push(requestId);
       }
       if (!silent) this.#events.push({ type, requestId });

@@ -69,6 +69,8 @@ export interface SimulationRun {
   readonly sent: Readonly<Record<Kind, number>>;
   /** Ids of SDS messages that the messaging layer gave up. */
   readonly givenUp: ReadonlySet<string>;
+  /** Requests that were told to be delivered, and the other members that had all of their message by then. */
+  readonly holders: ReadonlyMap<RequestId, readonly string[]>;
   /** SDS bytes that members handed to the network. */
   readonly bytes: number;
   /** Milliseconds from the last message until everyone had everything; absent where that never came. */
@@ -110,6 +112,7 @@ class Simulation {
   readonly #messages: SimulatedMessage[] = [];
   readonly #sent: Record<Kind, number> = { message: 0, retransmission: 0, sync: 0, repair: 0 };
   readonly #givenUp = new Set<string>();
+  readonly #holders = new Map<RequestId, readonly string[]>();
   #bytes = 0;
   #hashes = 0;
   #received = 0;
@@ -150,6 +153,7 @@ class Simulation {
       sameLog: rest.every((log) => log === first),
       sent: this.#sent,
       givenUp: this.#givenUp,
+      holders: this.#holders,
       bytes: this.#bytes,
       ...(this.#convergedAt === undefined ? {} : { convergedMs: this.#convergedAt - this.#lastSend }),
     };
@@ -249,11 +253,22 @@ class Simulation {
 
   #count(of: number): void {
     const events = this.#members[of]?.events ?? [];
-    for (let i = this.#counted[of] ?? 0; i < events.length; i++) if (events[i]?.type === "received") this.#received++;
+    for (let i = this.#counted[of] ?? 0; i < events.length; i++) {
+      const event = events[i];
+      if (event?.type === "received") this.#received++;
+      if (event?.type === "delivered") this.#holders.set(event.requestId, this.#holdersOf(event.requestId));
+    }
     this.#counted[of] = events.length;
     const { messages, members } = this.#options;
     const all = this.#messages.length === messages && this.#received >= messages * (members - 1);
     if (all) this.#convergedAt ??= this.#agenda.now;
+  }
+
+  #holdersOf(requestId: RequestId): readonly string[] {
+    const message = this.#messages.find((one) => one.requestId === requestId);
+    const has = (member: Member, index: number) =>
+      index !== message?.sender && member.hasAll(message?.messageIds ?? []);
+    return this.#members.filter(has).map(({ name }) => name);
   }
 
   #lookUpLater(of: number, hint: string): void {

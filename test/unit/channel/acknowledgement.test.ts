@@ -185,3 +185,36 @@ describe("copies of a message", () => {
     },
   );
 });
+
+describe("a message in several segments", () => {
+  async function inTwo() {
+    const alice = await member("alice");
+    const id = await alice.send(inParts(2));
+    await network.settle();
+    const [first = "", second = ""] = copies(alice).map(({ messageId }) => messageId);
+    return { alice, id, first, second };
+  }
+
+  test("is delivered once one participant has all of it, not where each segment is with another one", async () => {
+    const { alice, id, first, second } = await inTwo();
+    await say("bob", { has: [first] });
+    await say("carol", { has: [second] });
+    expect(await alice.outcomes(id)).toEqual(["sent"]);
+    const segments = { total: 2, confirmed: 2, failed: 0, acknowledged: 2 };
+    expect(alice.channel().request(id)).toMatchObject({ state: "sent", segments });
+    await alice.restart();
+    await say("carol", { has: [first] });
+    expect(await alice.outcomes(id)).toEqual(["sent", "delivered"]);
+    for (const table of ["sdsOutgoing", "sdsHolders", "requestSegments"]) expect(alice.storage.count(table)).toBe(0);
+  });
+
+  test("that nobody has whole in time is told undelivered, and delivered when somebody has it after all", async () => {
+    const { alice, id, first, second } = await inTwo();
+    await say("bob", { has: [first] });
+    await say("carol", { has: [second] });
+    await pass(10 * MINUTE);
+    expect(await alice.outcomes(id)).toEqual(["sent", "delivery-error"]);
+    await say("carol", { has: [first] });
+    expect(await alice.outcomes(id)).toEqual(["sent", "delivery-error", "delivered"]);
+  });
+});

@@ -351,6 +351,24 @@ function acknowledge(choice: number, exhausted: boolean): Action {
   };
 }
 
+/** One participant has all of a request, the last segments of which are acknowledged with that. */
+function acknowledgeWhole(choice: number): Action {
+  return {
+    name: `acknowledge all of ${choice}`,
+    apply(model, { core: { state } }) {
+      const requestIds = [...model.requests.keys()];
+      const requestId = requestIds[choice % Math.max(1, requestIds.length)] ?? "none yet";
+      const outcomes = model.awaited(requestId).flatMap((messageId) => {
+        model.onAcknowledged(messageId);
+        return state.onAcknowledged(messageId);
+      });
+      if (model.awaited(requestId).length === 0) return outcomes;
+      model.onWhole(requestId);
+      return [...outcomes, ...state.onWhole(requestId)];
+    },
+  };
+}
+
 function forget(ms: number): Action {
   return {
     name: `forget what is older than ${ms} ms`,
@@ -384,10 +402,10 @@ function compare(model: SeedSendModel, { core: { state, outbox } }: System): voi
       info && { ...info, error: info.error !== undefined, failure: info.failure !== undefined },
       state.messagingRequestIds(requestId),
       state.requestOf(`key of ${requestId}`),
-      state.unacknowledged(requestId),
+      state.awaited(requestId),
     ]);
-    const unacknowledged = request.ephemeral ? [] : [...request.unacknowledged];
-    expected.push([requestId, infoOf(model, requestId), model.requestIds.get(requestId), requestId, unacknowledged]);
+    const awaited = model.awaited(requestId);
+    expected.push([requestId, infoOf(model, requestId), model.requestIds.get(requestId), requestId, awaited]);
     if (request.outcome === "pending") open = { count: open.count + 1, bytes: open.bytes + request.total * 10 };
   }
   expect(seen).toEqual(expected);
@@ -459,6 +477,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
     weight: 4,
     arbitrary: fc.tuple(nat, fc.boolean()).map(([n, exhausted]) => acknowledge(n, exhausted && n % 3 === 0)),
   },
+  { weight: 2, arbitrary: nat.map(acknowledgeWhole) },
   { weight: 4, arbitrary: fc.constantFrom(1_000, 40_000, 61_000, EPOCH_SECONDS * 1000).map(pass) },
   { weight: 1, arbitrary: fc.constantFrom("neighbour", "sync").map(otherTraffic) },
   { weight: 1, arbitrary: fc.nat({ max: 8 }).map(surplus) },

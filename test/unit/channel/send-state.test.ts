@@ -71,12 +71,11 @@ describe("send state machine", () => {
     state.onDispatched(a, "m0");
     state.onDispatched(b, "m1");
     expect(state.onAcknowledged("r-0")).toEqual([]);
-    expect(state.onAcknowledged("r-1")).toEqual([
-      { type: "sent", requestId: "r" },
-      { type: "delivered", requestId: "r" },
-    ]);
+    expect(state.onAcknowledged("r-1")).toEqual([{ type: "sent", requestId: "r" }]);
+    expect(state.onWhole("r")).toEqual([{ type: "delivered", requestId: "r" }]);
     expect(state.onMessageSent("m0")).toEqual([]);
     expect(state.onAcknowledged("r-1")).toEqual([]);
+    expect(state.onWhole("r")).toEqual([]);
   });
 
   test("an acknowledgement that comes before the hand-over was recorded counts once it is sent", () => {

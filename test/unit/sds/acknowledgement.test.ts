@@ -330,6 +330,140 @@ describe("retransmission", () => {
   });
 });
 
+describe("messages in several parts", () => {
+  /** Alice's message in two parts, and what others say of them. */
+  function inTwo(config: ConstructorParameters<typeof Peer>[1] = {}) {
+    const alice = new Peer("alice", config);
+    const [first, second] = alice.publishInParts("message", 2).map(({ messageId }) => messageId);
+    let said = 0;
+    const says = (senderId: string, after: readonly (string | undefined)[], now = START) => {
+      const has = after.filter((id) => id !== undefined);
+      return alice.receive(
+        craft({ messageId: `said ${said++}`, senderId, content: new Uint8Array(0), after: has }),
+        now,
+      );
+    };
+    return { alice, first, second, says };
+  }
+
+  test("are whole with one participant only once that one has all parts, however many have some", () => {
+    const { alice, first, second, says } = inTwo();
+    expect(says("bob", [first])).toMatchObject({ acknowledged: [first], whole: [] });
+    expect(says("carol", [second])).toMatchObject({ acknowledged: [second], whole: [] });
+    for (let i = 0; i < 5; i++) {
+      expect(says("bob", [first])).toMatchObject({ acknowledged: [], whole: [] });
+      expect(says("carol", [second])).toMatchObject({ acknowledged: [], whole: [] });
+    }
+    alice.restart();
+    expect(says("carol", [first])).toMatchObject({ acknowledged: [], whole: ["message"] });
+    expect([alice.tables.outgoing.size, alice.tables.holders.size]).toEqual([0, 0]);
+    expect(says("bob", [first, second])).toMatchObject({ acknowledged: [], whole: [] });
+  });
+
+  test("are acknowledged whole by one message that names or summarises all parts", () => {
+    const { alice, first, second } = inTwo();
+    const message = craft({ after: [second ?? ""], bloomFilter: filterOf(10_000, [first ?? ""]) });
+    expect(alice.receive(message)).toMatchObject({ acknowledged: [second, first], whole: ["message"] });
+  });
+
+  test("from participants without a name only one that shows all parts at once counts", () => {
+    const { first, second, says } = inTwo();
+    says("", [first]);
+    expect(says("", [second]).whole).toEqual([]);
+    expect(says("", [first, second]).whole).toEqual(["message"]);
+  });
+
+  test("doubtful hits of two participants do not say together that one of them has a part", () => {
+    const { alice, first, second, says } = inTwo();
+    says("bob", [second]);
+    const full = (capacity: number) =>
+      filterOf(capacity, [first ?? "", ...Array.from({ length: capacity - 1 }, (_, i) => `other-${i}`)]);
+    const hit = (senderId: string, capacity: number) =>
+      alice.receive(craft({ messageId: `${senderId} ${capacity}`, senderId, bloomFilter: full(capacity) }));
+    for (const senderId of ["bob", "carol", "dave", "eve"]) expect(hit(senderId, 100).acknowledged).toEqual([]);
+    const wholes = [101, 102, 103].flatMap((capacity) => hit("bob", capacity).whole);
+    expect(wholes).toEqual(["message"]);
+  });
+
+  test("are retransmitted as far as the participant lacks them that has most, later than what nobody has; then exhausted", () => {
+    const { alice, first, second, says } = inTwo();
+    says("bob", [first]);
+    says("carol", [second]);
+    const sent: [string, number][] = [];
+    const exhausted: string[] = [];
+    runTimers(alice, START + 1_000_000, (outcome, now) => {
+      exhausted.push(...outcome.exhausted);
+      const again = outcome.outgoing.filter(({ kind }) => kind === "retransmission");
+      for (const { messageId } of again) sent.push([messageId, now - START]);
+      alice.propagated(again, now);
+    });
+    expect(sent).toEqual([10_000, 30_000, 70_000, 150_000, 310_000].map((at) => [second, at]));
+    // What waited for the sake of the other part waits no longer: its bytes are not kept for ever.
+    expect(new Set(exhausted)).toEqual(new Set([first, second]));
+    expect([...alice.tables.wireSizes.values()].every(({ untilMs }) => untilMs !== undefined)).toBe(true);
+    alice.restart();
+    expect(says("bob", [second], START + 1_000_000).whole).toEqual(["message"]);
+  });
+
+  test("another participant that has more is the one to help from then on", () => {
+    const alice = new Peer("alice");
+    const ids = alice.publishInParts("message", 3).map(({ messageId }) => messageId);
+    const [a = "", b = "", c = ""] = ids;
+    alice.receive(craft({ messageId: "m0", senderId: "bob", after: [a] }));
+    alice.receive(craft({ messageId: "m1", senderId: "carol", after: [b, c] }));
+    const sent: string[] = [];
+    runTimers(alice, START + 60_000, ({ outgoing }) => {
+      for (const { kind, messageId } of outgoing) if (kind === "retransmission") sent.push(messageId);
+    });
+    expect(new Set(sent)).toEqual(new Set([a]));
+  });
+
+  test("a part that is acknowledged once the others are exhausted is exhausted with them", () => {
+    const { alice, first, second, says } = inTwo();
+    alice.sds.onPropagated(first ?? "", "aa", START);
+    // The second one waits in the rate limiter.
+    alice.tables.outgoing.put(second ?? "", {
+      ...(alice.tables.outgoing.get(second ?? "") ?? expect.unreachable()),
+      leftMs: 10_000_000,
+    });
+    alice.commit();
+    runTimers(alice, START + 1_000_000, ({ outgoing }, now) =>
+      alice.propagated(
+        outgoing.filter(({ kind }) => kind === "retransmission"),
+        now,
+      ),
+    );
+    const states = () => [first, second].map((id) => alice.tables.outgoing.get(id ?? "")?.state);
+    expect(states()).toEqual(["exhausted", "waiting"]);
+    expect(says("bob", [second], START + 1_000_000)).toMatchObject({ acknowledged: [second], exhausted: [second] });
+    expect(states()).toEqual(["exhausted", "exhausted"]);
+  });
+
+  test("those that have most of a message are remembered, and few of them", () => {
+    const alice = new Peer("alice");
+    const ids = alice.publishInParts("message", 4).map(({ messageId }) => messageId);
+    const says = (senderId: string, after: readonly string[]) =>
+      alice.receive(craft({ messageId: `${senderId} ${after.length}`, senderId, after }));
+    says("bob", ids.slice(0, 3));
+    for (let i = 0; i < 50; i++) says(`p${i}`, ids.slice(0, 1 + (i % 2)));
+    const holders = alice.tables.holders.get("message")?.holders ?? [];
+    expect(holders).toHaveLength(sds.holders);
+    expect(holders.map(({ parts }) => parts)).toEqual([
+      0b111n,
+      ...Array.from({ length: sds.holders - 1 }, () => 0b11n),
+    ]);
+    expect(says("bob", ids.slice(3)).whole).toEqual(["message"]);
+  });
+
+  test("leave nothing behind where they are forgotten", () => {
+    const { alice, first, second, says } = inTwo();
+    says("bob", [first]);
+    for (const id of [first, second]) alice.sds.forget(id ?? "");
+    alice.commit();
+    expect([alice.tables.outgoing.size, alice.tables.holders.size]).toEqual([0, 0]);
+  });
+});
+
 describe("ephemeral messages of ours", () => {
   test("carry neither history nor filter, enter no buffer and no log, and keep their bytes for the sending", () => {
     const alice = new Peer("alice");

@@ -514,7 +514,7 @@ describe("what our messages name", () => {
         now: START,
         random: 0,
         ephemeral: false,
-        ...(part < 2 ? { inner: true } : {}),
+        part: { whole: "message", index: part, total: 3 },
       });
       bob.commit();
       return wrapped;

@@ -114,6 +114,7 @@ test("with messages that never come, what came is delivered once, in causal orde
 
 type Step =
   | { readonly kind: "send"; readonly ephemeral: boolean }
+  | { readonly kind: "send in parts"; readonly parts: number }
   | { readonly kind: "receive"; readonly index: number }
   | { readonly kind: "propagated" | "stored" | "abandon"; readonly index: number }
   | { readonly kind: "resume"; readonly index: number; readonly leaving: boolean }
@@ -121,6 +122,7 @@ type Step =
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ kind: fc.constant("send" as const), ephemeral: fc.boolean() }),
+  fc.record({ kind: fc.constant("send in parts" as const), parts: fc.integer({ min: 2, max: 3 }) }),
   fc.record({ kind: fc.constant("receive" as const), index: fc.nat(60) }),
   fc.record({
     kind: fc.constantFrom("propagated" as const, "stored" as const, "abandon" as const),
@@ -150,6 +152,11 @@ function take(peer: Peer, own: string[], { step, now }: { step: Step; now: numbe
     const { messageId } = peer.send(`message ${own.length}`, now, step.ephemeral);
     own.push(messageId);
     return messageId;
+  }
+  if (step.kind === "send in parts") {
+    const parts = peer.sendInParts(`message ${own.length}`, step.parts, now).map(({ messageId }) => messageId);
+    own.push(...parts);
+    return parts.join();
   }
   if (step.kind === "receive") {
     const wire = foreignWires(own)[step.index];
@@ -192,7 +199,8 @@ test("an event that is undone leaves nothing behind, in rows or in what is deriv
       for (const { step, elapsed, interrupted } of script) {
         now += elapsed;
         if (interrupted) {
-          unsteady.sds.wrapOutgoing(new Uint8Array([1]), { now, random: 0, ephemeral: false });
+          const part = { whole: "undone", index: 0, total: 2 };
+          unsteady.sds.wrapOutgoing(new Uint8Array([1]), { now, random: 0, ephemeral: false, part });
           for (const wire of foreignWires(own[1])) {
             unsteady.sds.handleIncoming(wire, { now, messageHash: "aa", random: 0.9 });
           }

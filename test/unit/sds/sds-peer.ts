@@ -3,7 +3,7 @@ import type { Bytes } from "../../../src/common/bytes.ts";
 import { utf8 } from "../../../src/common/bytes.ts";
 import { Journal, type RowChange } from "../../../src/common/table.ts";
 import type { SdsLayout } from "../../../src/sds/layout.ts";
-import type { SdsMessage } from "../../../src/sds/message.ts";
+import type { SdsMessage, Wrapped } from "../../../src/sds/message.ts";
 import { nimLayout } from "../../../src/sds/nim-layout.ts";
 import {
   openSdsTables,
@@ -93,18 +93,43 @@ export class Peer {
     this.storage.apply(changes);
   }
 
-  send(content: string, now = START, ephemeral = false): { readonly messageId: string; readonly wire: Bytes } {
+  send(content: string, now = START, ephemeral = false): Wrapped {
     const wrapped = this.sds.wrapOutgoing(utf8(content), { now, random: 0, ephemeral });
     this.commit();
     return wrapped;
   }
 
-  /** Sends, and the network takes it. */
-  publish(content: string, now = START): { readonly messageId: string; readonly wire: Bytes } {
-    const wrapped = this.send(content, now);
-    this.sds.onPropagated(wrapped.messageId, hashFor(wrapped.messageId), now);
+  /** Sends a message in several parts. */
+  sendInParts(whole: string, total: number, now = START): readonly Wrapped[] {
+    const parts = Array.from({ length: total }, (_, index) =>
+      this.sds.wrapOutgoing(utf8(`${whole} ${index}`), {
+        now,
+        random: 0,
+        ephemeral: false,
+        part: { whole, index, total },
+      }),
+    );
     this.commit();
+    return parts;
+  }
+
+  /** Sends, and the network takes it. */
+  publish(content: string, now = START): Wrapped {
+    const wrapped = this.send(content, now);
+    this.propagated([wrapped], now);
     return wrapped;
+  }
+
+  /** The same in several parts. */
+  publishInParts(whole: string, total: number, now = START): readonly Wrapped[] {
+    const parts = this.sendInParts(whole, total, now);
+    this.propagated(parts, now);
+    return parts;
+  }
+
+  propagated(messages: readonly { readonly messageId: string }[], now = START): void {
+    for (const { messageId } of messages) this.sds.onPropagated(messageId, hashFor(messageId), now);
+    this.commit();
   }
 
   receive(wire: Uint8Array, now = START, random = 0.5, messageHash = "ab".repeat(32)): Done {

@@ -148,10 +148,10 @@ export class OutgoingBuffer {
       if (row === undefined || named.has(id) || this.#isKnownToHave(senderId, row.part)) return false;
       const doubt = filter.doubt(this.#hashed.pairOf(id));
       if (doubt >= 1) return false;
-      const hits = this.#withHit(row.hits, { senderId, hashes, bits, doubt });
-      // That one of two participants has it says of neither that it has it beside other parts.
-      const relevant = row.part === undefined ? hits : hits.filter((hit) => hit.senderId === senderId);
-      if (relevant.reduce((product, hit) => product * hit.doubt, 1) <= this.#bounds.acknowledgementDoubt) return true;
+      const hit = { senderId, hashes, bits, doubt };
+      const hits = this.#withHit(row.hits, hit);
+      const relevant = row.part === undefined ? hits : ofOneParticipant(hits, hit);
+      if (relevant.reduce((product, one) => product * one.doubt, 1) <= this.#bounds.acknowledgementDoubt) return true;
       if (hits !== row.hits) this.#outgoing.put(id, { ...row, hits });
       return false;
     });
@@ -275,4 +275,11 @@ export class OutgoingBuffer {
     const patience = acknowledged || hits.length > 0 ? 2 : 1;
     return leftMs + this.#bounds.acknowledgementMs * 2 ** doublings * patience;
   }
+}
+
+/**
+ * That one of two participants has a part says of neither that it has it beside the other parts. Those without a name may be two.
+ */
+function ofOneParticipant(hits: readonly FilterHit[], hit: FilterHit): readonly FilterHit[] {
+  return hit.senderId === "" ? [hit] : hits.filter(({ senderId }) => senderId === hit.senderId);
 }

@@ -381,6 +381,8 @@ describe("messages in several parts", () => {
     const hit = (senderId: string, capacity: number) =>
       alice.receive(craft({ messageId: `${senderId} ${capacity}`, senderId, bloomFilter: full(capacity) }));
     for (const senderId of ["bob", "carol", "dave", "eve"]) expect(hit(senderId, 100).acknowledged).toEqual([]);
+    // Nor do those of participants without a name, which may be several.
+    for (const capacity of [101, 102, 103, 104]) expect(hit("", capacity).acknowledged).toEqual([]);
     const wholes = [101, 102, 103].flatMap((capacity) => hit("bob", capacity).whole);
     expect(wholes).toEqual(["message"]);
   });

@@ -114,6 +114,20 @@ describe("an invitation", () => {
     expect(await recognised(page)).toBe(code);
   });
 
+  test("that was handed on from another form is gone with the form, whichever way that is left", async () => {
+    await using popup = await Popup.open(bobProfile);
+    const { page } = popup;
+    await popup.tab("keys");
+    await page.getByTestId("key-import").click();
+    await page.getByTestId("key-text").fill(code);
+    await page.getByTestId("key-to-invitation").click();
+    await page.getByTestId("invitation-text").waitFor();
+    expect(await page.getByTestId("invitation-text").inputValue()).toBe(code);
+    await page.getByTestId("tab-channels").click();
+    await openForm(popup);
+    expect(await page.getByTestId("invitation-text").inputValue()).toBe("");
+  });
+
   test("is not found in a key: the form says so, and takes nothing", async () => {
     await using popup = await Popup.open(bobProfile);
     await openForm(popup);

@@ -1,6 +1,6 @@
+import type { OrderedIndex } from "../common/ordered-index.ts";
 import type { Table } from "../common/table.ts";
 import { LIMITS } from "../limits.ts";
-import type { OrderedIndex } from "./ordered-index.ts";
 
 /**
  * Forgets what comes first in this order once the table holds more rows than `bound`: a few dozen at once.

@@ -1,4 +1,4 @@
-import { OrderedIndex } from "./ordered-index.ts";
+import { OrderedIndex } from "../common/ordered-index.ts";
 import { SenderTimes } from "./sender-times.ts";
 import type { IncomingRow, MissingRow, SdsTables } from "./tables.ts";
 import { WaitingIndex } from "./waiting-index.ts";

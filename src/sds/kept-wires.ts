@@ -1,7 +1,7 @@
 import type { Bytes } from "../common/bytes.ts";
+import { OrderedIndex } from "../common/ordered-index.ts";
 import { LIMITS } from "../limits.ts";
 import { spare } from "./forgetting.ts";
-import { OrderedIndex } from "./ordered-index.ts";
 import type { SdsTables, WireSizeRow } from "./tables.ts";
 
 export interface WireBounds {

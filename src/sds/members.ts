@@ -1,4 +1,4 @@
-import { OrderedIndex } from "./ordered-index.ts";
+import { OrderedIndex } from "../common/ordered-index.ts";
 import type { MemberRow, SdsTables } from "./tables.ts";
 
 export interface MemberBounds {

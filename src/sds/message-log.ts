@@ -1,7 +1,7 @@
 import { fromHex } from "../common/bytes.ts";
+import { OrderedIndex } from "../common/ordered-index.ts";
 import { forgetBeyond } from "./forgetting.ts";
 import { entryBytes, type HistoryEntry } from "./message.ts";
-import { OrderedIndex } from "./ordered-index.ts";
 import { SenderTimes } from "./sender-times.ts";
 import type { LogRow, SdsTables } from "./tables.ts";
 

@@ -1,9 +1,9 @@
+import { OrderedIndex } from "../common/ordered-index.ts";
 import type { BloomFilter } from "./bloom-filter.ts";
 import { HashedIds } from "./hashed-ids.ts";
 import { Holders } from "./holders.ts";
 import type { SdsLayout } from "./layout.ts";
 import type { Part } from "./message.ts";
-import { OrderedIndex } from "./ordered-index.ts";
 import type { OutcomeDraft } from "./outcome.ts";
 import type { FilterHit, OutgoingRow, SdsTables } from "./tables.ts";
 

@@ -1,9 +1,9 @@
+import { OrderedIndex } from "../common/ordered-index.ts";
 import { BloomFilter } from "./bloom-filter.ts";
 import { forgetBeyond } from "./forgetting.ts";
 import { HashedIds } from "./hashed-ids.ts";
 import type { SdsLayout } from "./layout.ts";
 import type { Meta } from "./meta.ts";
-import { OrderedIndex } from "./ordered-index.ts";
 import type { SdsTables, SummaryRow } from "./tables.ts";
 
 export interface SummaryBounds {

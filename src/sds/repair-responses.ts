@@ -1,4 +1,4 @@
-import { OrderedIndex } from "./ordered-index.ts";
+import { OrderedIndex } from "../common/ordered-index.ts";
 import type { RepairRow, SdsTables } from "./tables.ts";
 
 export interface RepairBounds {

@@ -1,6 +1,6 @@
+import { OrderedIndex } from "../common/ordered-index.ts";
 import { forgetBeyond } from "./forgetting.ts";
 import type { Meta } from "./meta.ts";
-import { OrderedIndex } from "./ordered-index.ts";
 import type { LostFacts, SdsTables, SeenKind, SeenRow } from "./tables.ts";
 import { WholeTimes } from "./whole-times.ts";
 

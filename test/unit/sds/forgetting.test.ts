@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { OrderedIndex } from "../../../src/common/ordered-index.ts";
 import { Journal, Table } from "../../../src/common/table.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import { forgetBeyond } from "../../../src/sds/forgetting.ts";
-import { OrderedIndex } from "../../../src/sds/ordered-index.ts";
 
 function filled(rows: number, bound: number) {
   const journal = new Journal();

@@ -1,4 +1,4 @@
-import type { Table } from "../common/table.ts";
+import type { Table } from "./table.ts";
 
 /** Entries dropped at the front before the arrays are moved up. */
 const COMPACT_AT = 1024;

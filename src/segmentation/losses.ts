@@ -18,8 +18,8 @@
  * and right after it, and nothing tells the two apart, they have one loss between them until one of them comes.
  */
 import type { Table } from "../common/table.ts";
-import { totalOf } from "./piece.ts";
-import type { CompletedRow, ReassemblerTables, SegmentSetRow, Unheard } from "./reassembler-tables.ts";
+import { type ArrivedContent, totalOf } from "./piece.ts";
+import type { CompletedRow, LostIdRow, ReassemblerTables, SegmentSetRow, Unheard } from "./reassembler-tables.ts";
 import type { HeldSet, SegmentBuffer } from "./segment-buffer.ts";
 
 /** A message that SDS gave up; the same as its `Lost`. */
@@ -81,8 +81,7 @@ export class Losses {
     if (held !== undefined) return this.#tellOfHeld(held, givenUp);
     if (this.#isOfDropped(givenUp)) return undefined;
     const sender = senderId === undefined ? {} : { senderId };
-    this.#tables.lostIds.put(messageId, { ...sender, since, before, order: this.#lastOrder + 1 });
-    forgetOldest(this.#tables.lostIds, this.#bound);
+    this.#rememberId(messageId, { ...sender, since, before });
     return { messageId, ...sender, reason };
   }
 
@@ -116,6 +115,27 @@ export class Losses {
     return { senderId: set.senderId, messageId, reason: "too late for its place" };
   }
 
+  /**
+   * There is no room for a segment among those of its slot. Returns the loss of its message, if it has none yet: neither by
+   * `isTold`, nor by the segment before it or after it, nor by what is held of it once that goes.
+   *
+   * @param follows the segment before it, where there is one
+   */
+  tellOfRefused(
+    { messageId, senderId, lamport }: Pick<ArrivedContent, "messageId" | "senderId" | "lamport">,
+    follows: string | undefined,
+    isTold: boolean,
+    reason: string,
+  ): readonly LostMessage[] {
+    const { lostIds, segments } = this.#tables;
+    const isKnown = isTold || (follows !== undefined && (lostIds.has(follows) || segments.has(follows)));
+    for (const id of follows === undefined ? [messageId] : [follows, messageId]) {
+      // It is the end of nothing that is held.
+      this.#rememberId(id, { senderId, since: lamport, before: lamport });
+    }
+    return isKnown ? [] : [{ messageId: follows ?? messageId, senderId, reason }];
+  }
+
   /** A segment arrives. Returns whether its loss was told by its id. */
   hear(setKey: string, set: Pick<SegmentSetRow, "dataSegmentCount" | "paritySegmentCount">, segment: Heard): boolean {
     const { completed, lostIds } = this.#tables;
@@ -132,6 +152,11 @@ export class Losses {
   remember(setKey: string, row: Omit<CompletedRow, "order">): void {
     this.#tables.completed.put(setKey, { ...row, order: this.#lastOrder + 1 });
     forgetOldest(this.#tables.completed, this.#bound);
+  }
+
+  #rememberId(messageId: string, row: Omit<LostIdRow, "order">): void {
+    this.#tables.lostIds.put(messageId, { ...row, order: this.#lastOrder + 1 });
+    forgetOldest(this.#tables.lostIds, this.#bound);
   }
 
   /** The segment right before one that arrived: that one names it. */

@@ -98,7 +98,7 @@ export class Reassembler {
     if (!read.ok) return ignored(read.error);
     const { setKey, slot, dataSegmentCount, paritySegmentCount, originalPayloadHash } = read.value;
 
-    let set = sets.get(setKey);
+    const set = sets.get(setKey);
     if (set === undefined && slot >= dataSegmentCount && completed.get(setKey)?.delivered) {
       return ignored("late parity");
     }
@@ -110,10 +110,11 @@ export class Reassembler {
       if (!set.contested.includes(slot)) sets.put(setKey, { ...set, contested: [...set.contested, slot] });
       return ignored("contested");
     }
-    const lost: LostMessage[] = [];
     if (dataSegmentCount > 1 && others.length >= LIMITS.segmentation.copies) {
-      lost.push(...this.#drop(setKey, "too many messages with the same payload at once"));
-      set = undefined;
+      // What is held may be the real one, and what comes a replay (LIP-243 "Denial of Service").
+      const reason = "too many messages with the same payload at once";
+      const follows = slot > 0 ? arrived.follows : undefined;
+      return { ...ignored(reason), lost: this.#losses.tellOfRefused(arrived, follows, isTold, reason) };
     }
 
     const arrival = set?.arrivals ?? 0;
@@ -134,7 +135,7 @@ export class Reassembler {
     const payload = same ?? ownBytes(read.value.payload);
     const follows = slot === 1 && arrived.follows !== undefined ? { follows: arrived.follows } : {};
     segments.put(messageId, { setKey, senderId, dataSegmentCount, slot, arrival, payload, ...follows });
-    lost.push(...this.#makeRoom(this.#buffer.incomplete), ...this.#makeRoom(this.#buffer.heldBack));
+    const lost = [...this.#makeRoom(this.#buffer.incomplete), ...this.#makeRoom(this.#buffer.heldBack)];
 
     const held = this.#buffer.get(setKey);
     if (held === undefined) return { ...ignored("no room"), lost };

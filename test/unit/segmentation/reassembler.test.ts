@@ -27,6 +27,11 @@ const first = (id: string, sender: string, n = 0): Message => ({
   content: forgedSegment(n),
 });
 
+/** The same messages, each of which follows the one before it, as those of a sender do. */
+function parts(messages: readonly Message[]): readonly Message[] {
+  return messages.map((message, i) => ({ ...message, follows: messages[i - 1]?.messageId ?? "before" }));
+}
+
 describe("scenarios", () => {
   test("G01: a payload of one segment", () => {
     const h = new Harness();
@@ -261,12 +266,69 @@ describe("the same payload", () => {
     expect(h.lost.map(({ messageId }) => messageId)).toEqual(["a0", "b0"]);
   });
 
-  test("begun too often at once makes room by giving up what was begun", () => {
-    const h = new Harness();
-    const [message = expect.unreachable()] = messagesOf(patternPayload(2 * CHUNK));
-    for (let i = 0; i < 17; i++) h.take({ ...message, messageId: `p${i}` });
-    expect(h.lost).toHaveLength(16);
-    expect(h.pending).toBe(1);
+  describe("begun too often at once", () => {
+    const payload = patternPayload(3 * CHUNK);
+
+    /** As often as is kept at once: the first segment of the same payload. */
+    function begun(messages: readonly Message[]): Harness {
+      const h = new Harness();
+      const [first = expect.unreachable()] = messages;
+      for (let i = 0; i < ALL.segmentation.copies; i++) h.take({ ...first, messageId: `p${i}` });
+      return h;
+    }
+
+    test("finds no room, which is told, and keeps nobody from completing what was begun", () => {
+      const messages = messagesOf(payload);
+      const h = begun(messages);
+      expect(h.add(messages[0] ?? expect.unreachable())).toEqual({
+        kind: "ignored",
+        reason: "too many messages with the same payload at once",
+      });
+      expect(h.lost).toEqual([
+        { senderId: "alice", messageId: "m0", reason: "too many messages with the same payload at once" },
+      ]);
+      h.take(...messages.slice(1));
+      expect(h.delivered).toEqual([{ senderId: "alice", messageId: "p0", payload }]);
+    });
+
+    test("also where the real one is among it: replays of a captured segment lock nothing", () => {
+      const messages = messagesOf(payload);
+      const h = new Harness();
+      h.take(...messages.slice(0, -1));
+      for (let i = 0; i < 100; i++) h.add({ ...(messages[0] ?? expect.unreachable()), messageId: `forged${i}` });
+      h.take(...messages.slice(-1));
+      expect(h.delivered).toEqual([{ senderId: "alice", messageId: "m0", payload }]);
+    });
+
+    test.each([
+      ["in order", [0, 1, 2]],
+      ["in reverse", [2, 1, 0]],
+      ["from the middle", [1, 0, 2]],
+    ])("is one loss, however many of its segments come, and in whatever order: %s", (_, order) => {
+      const chain = parts(messagesOf(payload));
+      const h = new Harness();
+      for (let i = 0; i < ALL.segmentation.copies; i++) {
+        for (const message of messagesOf(payload, { name: `p${i}.` })) h.add(message);
+      }
+      for (const slot of order) {
+        h.restart();
+        h.add(chain[slot] ?? expect.unreachable());
+      }
+      expect(h.lost).toHaveLength(1);
+    });
+
+    test("in a later segment only is told with what is held of it, once", () => {
+      const h = new Harness();
+      const [first, second] = parts(messagesOf(payload));
+      if (!(first && second)) expect.unreachable();
+      for (let i = 0; i < ALL.segmentation.copies; i++) h.add({ ...second, messageId: `p${i}` });
+      h.add(first);
+      h.add(second);
+      expect(h.lost).toEqual([]);
+      h.now += LIMITS.setIdleMs;
+      h.expire();
+      expect(h.lost).toHaveLength(ALL.segmentation.copies);
+    });
   });
 });
 

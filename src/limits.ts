@@ -40,6 +40,10 @@ export const LIMITS = {
     heldBackMs: 1 * HOUR,
     /** Completed and lost messages remembered per channel, so that late segments are known for what they are. */
     completedSets: 1_000,
+    /** Segments remembered of a lost message that tell which others are its, too: SDS message ids of 256 bytes each. */
+    followers: 64,
+    /** Losses told by an id alone that are remembered: more than SDS gives up at once, so that none is told again. */
+    lostIds: 10_000,
   },
   /** Scalable Data Sync, LIP-109. */
   sds: {

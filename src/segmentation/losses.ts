@@ -17,21 +17,21 @@
  * So no message is told lost twice. Where a whole message is missed beside the end of another one, of the same sender
  * and right after it, and nothing tells the two apart, they have one loss between them until one of them comes.
  */
+import { OrderedIndex } from "../common/ordered-index.ts";
 import type { Table } from "../common/table.ts";
+import { LIMITS } from "../limits.ts";
+import { EndlessSets } from "./endless-sets.ts";
+import { lossesOf, oneMore } from "./given-up-counts.ts";
 import { type ArrivedContent, totalOf } from "./piece.ts";
 import type { CompletedRow, LostIdRow, ReassemblerTables, SegmentSetRow, Unheard } from "./reassembler-tables.ts";
 import type { HeldSet, SegmentBuffer } from "./segment-buffer.ts";
+import { SenderSpans } from "./sender-spans.ts";
+import { UnheardSegments, type Whereabouts } from "./unheard-segments.ts";
 
 /** A message that SDS gave up; the same as its `Lost`. */
-export interface GivenUp {
+export interface GivenUp extends Whereabouts {
   readonly messageId: string;
-  readonly senderId?: string;
   readonly reason: string;
-  /** Lamport times: what is known of its sender up to `since` precedes it, and it is older than `before`. */
-  readonly since: number;
-  readonly before: number;
-  /** Messages of its sender that name it, and the place in their histories counted from the end. */
-  readonly followers: readonly { readonly messageId: string; readonly distance: number }[];
 }
 
 export interface LostMessage {
@@ -56,22 +56,33 @@ interface GivenUpSegment {
   readonly slot: number;
 }
 
+/** What is remembered of losses, in rows. */
+export interface LossBounds {
+  /** Of sets that are no more. */
+  readonly completedSets: number;
+  /** Of ids by which losses were told. */
+  readonly lostIds: number;
+}
+
 export class Losses {
   readonly #tables: ReassemblerTables;
   readonly #buffer: SegmentBuffer;
-  /** Losses remembered. */
-  readonly #bound: number;
-  #lastOrder = 0;
+  readonly #bounds: LossBounds;
+  readonly #completedByOrder: OrderedIndex<CompletedRow>;
+  readonly #lostIdsByOrder: OrderedIndex<LostIdRow>;
+  readonly #lostSpans: SenderSpans<LostIdRow>;
+  readonly #unheard: UnheardSegments;
+  readonly #endless: EndlessSets;
 
-  constructor(tables: ReassemblerTables, buffer: SegmentBuffer, bound: number) {
+  constructor(tables: ReassemblerTables, buffer: SegmentBuffer, bounds: LossBounds) {
     this.#tables = tables;
     this.#buffer = buffer;
-    this.#bound = bound;
-    for (const table of [tables.completed, tables.lostIds]) {
-      table.observe((_key, _before, after) => {
-        this.#lastOrder = Math.max(this.#lastOrder, after?.order ?? 0);
-      });
-    }
+    this.#bounds = bounds;
+    this.#completedByOrder = new OrderedIndex(tables.completed, ({ order }) => order);
+    this.#lostIdsByOrder = new OrderedIndex(tables.lostIds, ({ order }) => order);
+    this.#lostSpans = new SenderSpans(tables.lostIds);
+    this.#unheard = new UnheardSegments(tables.completed);
+    this.#endless = new EndlessSets(tables, buffer);
   }
 
   /** SDS gave this up. What is held of its message is kept, as it may still be completed. */
@@ -79,7 +90,7 @@ export class Losses {
     const { messageId, senderId, reason, since, before } = givenUp;
     const held = this.#heldSegment(givenUp) ?? this.#heldEnd(givenUp);
     if (held !== undefined) return this.#tellOfHeld(held, givenUp);
-    if (this.#isOfDropped(givenUp)) return undefined;
+    if (this.#unheard.mayInclude(givenUp)) return undefined;
     const sender = senderId === undefined ? {} : { senderId };
     this.#rememberId(messageId, { ...sender, since, before });
     return { messageId, ...sender, reason };
@@ -89,7 +100,7 @@ export class Losses {
   tellOfDropped(setKey: string, set: SegmentSetRow, held: HeldSet, reason: string): readonly LostMessage[] {
     const slots = held.slots();
     const remembered = this.#tables.completed.get(setKey);
-    const isRest = this.#isRest(setKey, slots);
+    const isRest = this.#isRest(setKey, held);
     const lost: LostMessage[] = [];
     if (!isRest && !this.#mayBeToldById(set, held)) {
       for (let copy = lossesOf(set.givenUp); copy < held.copies; copy++) {
@@ -111,7 +122,7 @@ export class Losses {
 
   /** A message is complete, too late for its place. Its loss, if it was not told. */
   tellOfLate(set: SegmentSetRow, messageId: string): LostMessage | undefined {
-    if (set.givenUp.length > 0) return undefined;
+    if (lossesOf(set.givenUp) > 0) return undefined;
     return { senderId: set.senderId, messageId, reason: "too late for its place" };
   }
 
@@ -150,13 +161,15 @@ export class Losses {
   }
 
   remember(setKey: string, row: Omit<CompletedRow, "order">): void {
-    this.#tables.completed.put(setKey, { ...row, order: this.#lastOrder + 1 });
-    forgetOldest(this.#tables.completed, this.#bound);
+    const { completed } = this.#tables;
+    completed.put(setKey, { ...row, order: (this.#completedByOrder.last() ?? 0) + 1 });
+    forgetOldest(completed, this.#completedByOrder, this.#bounds.completedSets);
   }
 
   #rememberId(messageId: string, row: Omit<LostIdRow, "order">): void {
-    this.#tables.lostIds.put(messageId, { ...row, order: this.#lastOrder + 1 });
-    forgetOldest(this.#tables.lostIds, this.#bound);
+    const { lostIds } = this.#tables;
+    lostIds.put(messageId, { ...row, order: (this.#lostIdsByOrder.last() ?? 0) + 1 });
+    forgetOldest(lostIds, this.#lostIdsByOrder, this.#bounds.lostIds);
   }
 
   /** The segment right before one that arrived: that one names it. */
@@ -166,84 +179,53 @@ export class Losses {
       const held = segment && this.#buffer.get(segment.setKey);
       if (segment === undefined || held === undefined) continue;
       const slot = segment.slot - distance;
-      if (slot >= 0 && held.at(slot).length < held.copies) return { setKey: segment.setKey, slot };
+      if (slot >= 0 && held.lacks(slot)) return { setKey: segment.setKey, slot };
     }
     return undefined;
   }
 
   /** The missing end of a held message, of the newest one that may end with it. */
   #heldEnd(givenUp: GivenUp): GivenUpSegment | undefined {
-    let newest: { readonly setKey: string; readonly set: SegmentSetRow } | undefined;
-    for (const [setKey, set] of this.#tables.sets.entries()) {
-      const held = this.#buffer.get(setKey);
-      if (held === undefined || !lacksEnd(set, held) || !isBetween(set, givenUp)) continue;
-      if (newest === undefined || set.newest > newest.set.newest) newest = { setKey, set };
-    }
-    if (newest === undefined) return undefined;
-    return { setKey: newest.setKey, slot: totalOf(newest.set) - 1 };
+    const setKey = this.#endless.newestFor(givenUp);
+    const set = setKey === undefined ? undefined : this.#tables.sets.get(setKey);
+    return setKey === undefined || set === undefined ? undefined : { setKey, slot: totalOf(set) - 1 };
   }
 
   #tellOfHeld({ setKey, slot }: GivenUpSegment, lost: GivenUp): ToldLoss | undefined {
     const set = this.#tables.sets.get(setKey);
     const held = this.#buffer.get(setKey);
     if (set === undefined || held === undefined) return undefined;
-    if (this.#isRest(setKey, held.slots()) || this.#mayBeToldById(set, held)) return undefined;
+    if (this.#isRest(setKey, held) || this.#mayBeToldById(set, held)) return undefined;
+    const before = set.givenUp[slot] ?? 0;
     // Which of several is the end nobody knows, so they have one loss between them.
-    if (slot === totalOf(set) - 1 && set.givenUp.includes(slot)) return undefined;
+    if (slot === totalOf(set) - 1 && before > 0) return undefined;
+    // Whoever names ever more segments of a message tells nothing new, and is not kept.
+    if (before >= LIMITS.segmentation.copies) return undefined;
     const told = lossesOf(set.givenUp);
-    const givenUp = [...set.givenUp, slot];
-    this.#tables.sets.put(setKey, { ...set, givenUp });
-    if (lossesOf(givenUp) === told) return undefined;
+    this.#tables.sets.put(setKey, { ...set, givenUp: oneMore(set.givenUp, slot) });
+    if (before < told) return undefined;
     const messageId = slot === 0 ? lost.messageId : idOf(held, told);
     return { messageId, senderId: set.senderId, reason: lost.reason };
   }
 
-  /** Whether an id is of a message whose loss was told when its set went. */
-  #isOfDropped({ followers, ...lost }: GivenUp): boolean {
-    for (const { unheard, lostSlots } of this.#tables.completed.values()) {
-      if (unheard === undefined) continue;
-      if (unheard.lacksEnd && isBetween(unheard, lost)) return true;
-      for (const { messageId, distance } of followers) {
-        const follower = unheard.followers.find((each) => each.messageId === messageId);
-        if (follower && follower.slot >= distance && !lostSlots.includes(follower.slot - distance)) return true;
-      }
-    }
-    return false;
-  }
-
   /** Whether the last segment of a held message may be one that was told lost by its id. */
   #mayBeToldById(set: SegmentSetRow, held: HeldSet): boolean {
-    if (!lacksEnd(set, held)) return false;
-    for (const lost of this.#tables.lostIds.values()) if (isBetween(set, lost)) return true;
-    return false;
+    return held.lacks(totalOf(set) - 1) && this.#lostSpans.covers(set.senderId, set.newest);
   }
 
   /** Whether what is held is only the rest of a message that was reported lost. */
-  #isRest(setKey: string, slots: readonly number[]): boolean {
+  #isRest(setKey: string, held: HeldSet): boolean {
     const lostSlots = this.#tables.completed.get(setKey)?.lostSlots ?? [];
-    return lostSlots.length > 0 && slots.every((slot) => !lostSlots.includes(slot));
+    return lostSlots.length > 0 && lostSlots.every((slot) => held.at(slot).length === 0);
   }
 }
 
-function forgetOldest<V extends { readonly order: number }>(table: Table<string, V>, bound: number): void {
+function forgetOldest<V>(table: Table<string, V>, byOrder: OrderedIndex<V>, bound: number): void {
   while (table.size > bound) {
-    let oldest: readonly [string, V] | undefined;
-    for (const entry of table.entries()) if (oldest === undefined || entry[1].order < oldest[1].order) oldest = entry;
+    const oldest = byOrder.first();
     if (oldest === undefined) return;
-    table.delete(oldest[0]);
+    table.delete(oldest.key);
   }
-}
-
-/** Whether the end of a message of which a part is here, up to `newest`, may be one that was given up. */
-function isBetween(
-  part: { readonly senderId: string; readonly newest: number },
-  lost: { readonly senderId?: string; readonly since: number; readonly before: number },
-): boolean {
-  return part.senderId === lost.senderId && lost.since <= part.newest && part.newest < lost.before;
-}
-
-function lacksEnd(set: SegmentSetRow, held: HeldSet): boolean {
-  return held.at(totalOf(set) - 1).length < held.copies;
 }
 
 /** The id of one of the messages of a set: that of its first segment, if that one or the next is here. */
@@ -255,14 +237,10 @@ function idOf(held: HeldSet, copy: number): string {
 }
 
 function unheardOf(set: SegmentSetRow, held: HeldSet): Unheard {
-  const slots = held.slots();
-  const followers = slots
-    .filter((slot) => slot > 0 && !slots.includes(slot - 1))
-    .flatMap((slot) => held.at(slot).map(({ messageId }) => ({ messageId, slot })));
-  return { senderId: set.senderId, followers, newest: set.newest, lacksEnd: lacksEnd(set, held) };
-}
-
-/** Losses told of a set's messages: SDS gives each segment up once, so what comes twice is of two messages. */
-function lossesOf(givenUp: readonly number[]): number {
-  return Math.max(0, ...givenUp.map((slot) => givenUp.filter((other) => other === slot).length));
+  const followers = held
+    .slots()
+    .filter((slot) => slot > 0 && held.at(slot - 1).length === 0)
+    .flatMap((slot) => held.at(slot).map(({ messageId }) => ({ messageId, slot })))
+    .slice(0, LIMITS.segmentation.followers);
+  return { senderId: set.senderId, followers, newest: set.newest, lacksEnd: held.lacks(totalOf(set) - 1) };
 }

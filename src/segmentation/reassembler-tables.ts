@@ -1,6 +1,7 @@
 /** What a reassembler keeps: one row per segment held, per set of segments, and per message that is no more. */
 import type { Bytes } from "../common/bytes.ts";
 import { type Journal, type StoredKey, type StoredRows, type Table, tableOf } from "../common/table.ts";
+import type { GivenUpCounts } from "./given-up-counts.ts";
 import type { SegmentRow } from "./segment-buffer.ts";
 
 export type { SegmentRow } from "./segment-buffer.ts";
@@ -22,8 +23,7 @@ export interface SegmentSetRow {
   readonly newest: number;
   /** Arrival numbers of the held segments that SDS delivered, in causal order. */
   readonly released: readonly number[];
-  /** Slots that SDS gave up, once for each message: as many losses were told as the most frequent of them is there. */
-  readonly givenUp: readonly number[];
+  readonly givenUp: GivenUpCounts;
   /** Slots for which different bytes arrived too: one or the other is wrong, so they are the first to be doubted. */
   readonly contested: readonly number[];
 }

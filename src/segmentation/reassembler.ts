@@ -15,7 +15,8 @@ import { concat, equalBytes, ownBytes } from "../common/bytes.ts";
 import { keccak256 } from "../common/keccak.ts";
 import { LIMITS } from "../limits.ts";
 import type { BufferQuota } from "./buffer-quota.ts";
-import { type GivenUp, Losses, type LostMessage, type ToldLoss } from "./losses.ts";
+import { lossesOf, NONE_GIVEN_UP, oneLessEach, oneMore } from "./given-up-counts.ts";
+import { type GivenUp, type LossBounds, Losses, type LostMessage, type ToldLoss } from "./losses.ts";
 import { type ArrivedContent, type Codec, isInnerPiece, readPiece } from "./piece.ts";
 import type { ReassemblerTables, SegmentSetRow } from "./reassembler-tables.ts";
 import type { HeldSegment, HeldSet } from "./segment-buffer.ts";
@@ -53,11 +54,10 @@ export interface SetProgress {
 }
 
 /** The bounds of a reassembler; LIMITS says what each means. */
-export interface ReassemblerLimits {
+export interface ReassemblerLimits extends LossBounds {
   readonly sets: number;
   readonly bufferedBytes: number;
   readonly setIdleMs: number;
-  readonly completedSets: number;
 }
 
 export class Reassembler {
@@ -85,7 +85,7 @@ export class Reassembler {
       // has delivered of a message that is not yet through, comes on top.
       heldBack: { sets: 2 * parkedMessages, bytes: 2 * parkedBytes, segments: limits.sets * totalSegments },
     });
-    this.#losses = new Losses(tables, this.#buffer, limits.completedSets);
+    this.#losses = new Losses(tables, this.#buffer, limits);
   }
 
   /** Takes in a message's content on arrival. `lost`: what had to go to make room. */
@@ -118,13 +118,14 @@ export class Reassembler {
     }
 
     const arrival = set?.arrivals ?? 0;
+    const givenUp = set?.givenUp ?? NONE_GIVEN_UP;
     sets.put(setKey, {
       senderId,
       originalPayloadHash,
       dataSegmentCount,
       paritySegmentCount,
       released: set?.released ?? [],
-      givenUp: [...(set?.givenUp ?? []), ...(isTold ? [slot] : [])],
+      givenUp: isTold ? oneMore(givenUp, slot) : givenUp,
       contested: set?.contested ?? [],
       updatedAt: now,
       order: this.#lastOrder + 1,
@@ -166,9 +167,9 @@ export class Reassembler {
     }
     const message = { senderId, messageId: copy.data[0]?.messageId ?? messageId };
     const payload = assemble(copy.data, set.originalPayloadHash);
-    this.#remove(setKey, { ...released, givenUp: withoutOneEach(set.givenUp) }, [...copy.data, ...copy.parity]);
+    this.#remove(setKey, { ...released, givenUp: oneLessEach(set.givenUp) }, [...copy.data, ...copy.parity]);
     if (payload === undefined) {
-      if (set.givenUp.length > 0) return {};
+      if (lossesOf(set.givenUp) > 0) return {};
       const reason =
         set.contested.length > 0 ? "payload does not match its hash: contested" : "payload does not match its hash";
       return { lost: { ...message, reason } };
@@ -315,9 +316,4 @@ function assemble(data: readonly HeldSegment[], hash: Bytes | undefined): Bytes 
   if (hash !== undefined && !equalBytes(keccak256(...parts), hash)) return undefined;
   const [only] = parts;
   return parts.length === 1 && only !== undefined ? only : concat(...parts);
-}
-
-/** What was given up of the other messages of a set, one of which is complete. */
-function withoutOneEach(givenUp: readonly number[]): readonly number[] {
-  return givenUp.filter((slot, index) => givenUp.indexOf(slot) !== index);
 }

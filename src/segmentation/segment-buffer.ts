@@ -22,11 +22,34 @@ export interface HeldSegment extends SegmentRow {
   readonly messageId: string;
 }
 
+/** How many slots hold how many segments. */
+class SlotSizes {
+  readonly #slots: number[] = [];
+  #largest = 0;
+
+  get largest(): number {
+    return this.#largest;
+  }
+
+  /** A slot holds `is` segments, and held `was`. */
+  change(was: number, is: number): void {
+    if (was > 0) this.#slots[was] = this.#count(was) - 1;
+    if (is > 0) this.#slots[is] = this.#count(is) + 1;
+    this.#largest = Math.max(this.#largest, is);
+    while (this.#largest > 0 && this.#count(this.#largest) === 0) this.#largest--;
+  }
+
+  #count(size: number): number {
+    return this.#slots[size] ?? 0;
+  }
+}
+
 export class HeldSet {
   readonly senderId: string;
   readonly dataSegmentCount: number;
   readonly #slots = new Map<number, HeldSegment[]>();
   readonly #byArrival = new Map<number, HeldSegment>();
+  readonly #sizes = new SlotSizes();
   #bytes = 0;
 
   constructor(senderId: string, dataSegmentCount: number) {
@@ -48,9 +71,12 @@ export class HeldSet {
 
   /** Of how many messages with this very payload something is held. */
   get copies(): number {
-    let most = 0;
-    for (const segments of this.#slots.values()) most = Math.max(most, segments.length);
-    return most;
+    return this.#sizes.largest;
+  }
+
+  /** Whether one of them lacks its segment in a slot. */
+  lacks(slot: number): boolean {
+    return this.at(slot).length < this.copies;
   }
 
   /** Slots that hold something, ascending. */
@@ -78,6 +104,7 @@ export class HeldSet {
     slot.push(segment);
     // Only an undo and a restart bring segments back out of turn.
     if (last !== undefined && last.arrival > segment.arrival) slot.sort((a, b) => a.arrival - b.arrival);
+    this.#sizes.change(slot.length - 1, slot.length);
     this.#byArrival.set(segment.arrival, segment);
     this.#bytes += segment.payload.length;
   }
@@ -87,6 +114,7 @@ export class HeldSet {
     const at = slot.findIndex((other) => other.arrival === segment.arrival);
     if (at < 0) return;
     slot.splice(at, 1);
+    this.#sizes.change(slot.length + 1, slot.length);
     if (slot.length === 0) this.#slots.delete(segment.slot);
     this.#byArrival.delete(segment.arrival);
     this.#bytes -= segment.payload.length;

@@ -7,7 +7,7 @@ import { seededRandom } from "../../support/simulation/random.ts";
 import { configOf, earlierSegmentsOf, patternPayload, segmentsOf } from "./support.ts";
 
 const MESSAGES = 100_000;
-const LIMITS = { sets: 20, bufferedBytes: 64 * 1024, setIdleMs: 60_000, completedSets: 50 };
+const LIMITS = { sets: 20, bufferedBytes: 64 * 1024, setIdleMs: 60_000, completedSets: 50, lostIds: 50 };
 
 const payloads = [20, 200, 500, 900].map(patternPayload);
 const texts = [

@@ -1,23 +1,9 @@
 /** Which losses a reassembler tells of what SDS gives up, and of what comes too late. */
 import { describe, expect, test } from "vitest";
 import { LIMITS } from "../../../src/limits.ts";
-import type { GivenUp } from "../../../src/segmentation/losses.ts";
-import { configOf, Harness, messagesOf, patternPayload } from "./support.ts";
+import { configOf, givenUp, Harness, messagesOf, patternPayload } from "./support.ts";
 
 const CHUNK = configOf(192).chunkBytes;
-
-/** An id that SDS gave up: of alice, and named by nothing that is here. */
-function givenUp(messageId: string, known: Partial<GivenUp> = {}): GivenUp {
-  return {
-    messageId,
-    senderId: "alice",
-    reason: "not found in time",
-    since: 0,
-    before: 1_000,
-    followers: [],
-    ...known,
-  };
-}
 
 /** A message of three segments, at the Lamport times 10, 11 and 12. */
 function parts(name = "m") {
@@ -142,11 +128,24 @@ describe("what SDS gives up", () => {
 
   test("is remembered within bounds, the latest longest", () => {
     const h = new Harness();
-    const bound = LIMITS.segmentation.completedSets;
+    const bound = LIMITS.segmentation.lostIds;
     for (let i = 0; i <= bound; i++) h.giveUp(givenUp(`x${i}`));
     expect(h.storedRows).toMatchObject({ lostIds: bound });
     expect([h.isRemembered("x0"), h.isRemembered(`x${bound}`)]).toEqual([false, true]);
   });
+});
+
+test("as many losses as SDS may give up at once are remembered: none of what comes after all is told again", () => {
+  const h = new Harness({ codec: "raw" });
+  const ids = Array.from({ length: LIMITS.sds.missing }, (_, i) => `x${i}`);
+  for (const messageId of ids) expect(h.giveUp(givenUp(messageId))).toBeDefined();
+  h.restart();
+  for (const messageId of ids) {
+    h.add({ senderId: "alice", messageId, content: Uint8Array.of(1) });
+    h.release(messageId, true);
+  }
+  expect(h.delivered).toHaveLength(ids.length);
+  expect(h.lost).toEqual([]);
 });
 
 test("last short segment lost: without parity, its message is", () => {

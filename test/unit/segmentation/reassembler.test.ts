@@ -20,6 +20,7 @@ const LIMITS = {
   bufferedBytes: 32 * 1024 * 1024,
   setIdleMs: ALL.segmentation.setIdleMs,
   completedSets: 1_000,
+  lostIds: 1_000,
 };
 const first = (id: string, sender: string, n = 0): Message => ({
   senderId: sender,

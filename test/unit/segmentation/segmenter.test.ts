@@ -84,6 +84,7 @@ test("G12: parity and time-outs are no configuration: there is no parity, and th
   expect(segmentation.heldBackMs).toBeGreaterThan(segmentation.setIdleMs);
   expect(segmentation.resumeGraceMs).toBeGreaterThan(0);
   expect(segmentation.resumeGraceMs).toBeLessThan(segmentation.setIdleMs);
+  expect(segmentation.lostIds).toBeGreaterThan(sds.missing);
 });
 
 test("G04: eight chunks without parity are eight segments", () => {

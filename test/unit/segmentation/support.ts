@@ -70,6 +70,19 @@ export function forgedSegment(n: number, changes: Partial<SegmentMessage> = {}):
   });
 }
 
+/** An id that SDS gave up: of alice, and named by nothing that is here. */
+export function givenUp(messageId: string, known: Partial<GivenUp> = {}): GivenUp {
+  return {
+    messageId,
+    senderId: "alice",
+    reason: "not found in time",
+    since: 0,
+    before: 1_000,
+    followers: [],
+    ...known,
+  };
+}
+
 /** A reassembler whose every call is one committed event, with the rows that a database would hold. */
 export class Harness {
   now = 1_000_000;

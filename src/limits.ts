@@ -30,13 +30,13 @@ export const LIMITS = {
     /** Messages of several segments with the very same payload that one sender may have in reassembly at once. */
     copies: 16,
     /**
-     * Milliseconds without news after which an incomplete message is given up. That its end is missing is known once
+     * Milliseconds, awake and online, without news after which an incomplete message is given up. That its end is missing is known once
      * someone names it, at the latest by a periodic sync, 12.5 minutes apart at most; then SDS looks for it for ten.
      */
     setIdleMs: 25 * MINUTE,
-    /** Milliseconds that an incomplete message has at least after a restart, so that the catch-up can complete it. */
+    /** The same that it has at least after a start, sleep, or time offline, so that the catch-up can complete it. */
     resumeGraceMs: 1 * MINUTE,
-    /** Milliseconds after which a complete message that SDS still holds back is given up: past every deadline of SDS. */
+    /** The same after which a complete message that SDS still holds back is given up: past every deadline of SDS. */
     heldBackMs: 1 * HOUR,
     /** Completed and lost messages remembered per channel, so that late segments are known for what they are. */
     completedSets: 1_000,

@@ -115,7 +115,10 @@ export class ReliableChannelManager implements ChannelManagerApi {
 
   /** Resume: take in what is parked, subscribe, catch up from the store, drain the outbox, and do what fell due meanwhile. */
   async start(): Promise<void> {
-    const { messaging } = this.#parts;
+    const { clock, messaging, transactor } = this.#parts;
+    await transactor.run(() => {
+      for (const channel of this.#channels.values()) channel.onStart(clock.now());
+    });
     messaging.listen((event) => this.#onMessagingEvent(event));
     await messaging.start();
     for (const channel of this.#channels.values()) {
@@ -379,17 +382,20 @@ export class ReliableChannelManager implements ChannelManagerApi {
       channelId: key.channelId,
       layout: profile.layout,
       startedAt: row.createdAt,
+      otherDueMs: () => reassembler.nextDueMs(),
     };
+    const sds = new Participant(config, sdsTables);
+    const reassembler = new Reassembler(reassemblerTables, profile.content, sds.clock);
     const channel = new ReliableChannel({
       key,
       tables,
-      sds: new Participant(config, sdsTables),
+      sds,
       wires: sdsTables.wires,
       keptWires: () => sdsTables.wireSizes.keys(),
       hotTables: [tables, sdsTables, reassemblerTables]
         .flatMap((of) => Object.values(of))
         .filter((table) => table instanceof Table),
-      reassembler: new Reassembler(reassemblerTables, profile.content),
+      reassembler,
       profile,
       cipher,
       shell: this.#shell,

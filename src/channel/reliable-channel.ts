@@ -662,6 +662,11 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     return this.#parked.isBehind(this.#shell.parts.clock.now());
   }
 
+  /** Inside a transaction, before anything comes. */
+  onStart(now: number): void {
+    this.#sds.start(now);
+  }
+
   onTick(now: number): void {
     if (!this.isOpen) return;
     const { messaging, chance } = this.#shell.parts;
@@ -669,27 +674,24 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     this.#stoodStill = this.#standsStill;
     const online = lightpush > 0 && filter > 0 && !this.#stoodStill;
     this.#apply(this.#sds.tick({ now, random: chance.random(), online }), now);
-    if (this.#stoodStill) this.#reassembler.resume(now);
-    this.#logLost(this.#reassembler.expire(now));
+    if (online) this.#logLost(this.#reassembler.expire());
   }
 
   /** A closed channel hears nobody, so its timers stand still: they would only report what is not the case. */
   nextDeadline(): number | undefined {
-    if (!this.isOpen) return undefined;
-    const deadlines = [this.#sds.nextDeadline(), this.#reassembler.nextDeadline()].filter((at) => at !== undefined);
-    return deadlines.length === 0 ? undefined : Math.min(...deadlines);
+    return this.isOpen ? this.#sds.nextDeadline() : undefined;
   }
 
   /** Inside a transaction: what SDS made of an event, stage by stage. */
   #apply(outcome: SdsOutcome, now: number): void {
-    if (outcome.arrived) this.#buffer(outcome.arrived, now);
+    if (outcome.arrived) this.#buffer(outcome.arrived);
     // Before what is delivered without it. Of a message in several segments the loss is told once.
     for (const lost of outcome.lost) {
       const told = this.#reassembler.giveUp(lost);
       if (told !== undefined) this.#logLost([told]);
     }
     for (const messageId of outcome.delivered) {
-      this.#emit(this.#reassembler.release(messageId, now, outcome.late.includes(messageId)), now);
+      this.#emit(this.#reassembler.release(messageId, outcome.late.includes(messageId)), now);
     }
     for (const messageId of outcome.acknowledged) {
       this.#onAcknowledged(messageId);
@@ -712,8 +714,8 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   }
 
   /** The reassembler is fed with every segment as it arrives, whether SDS delivers it now or parks it. */
-  #buffer(arrived: NonNullable<SdsOutcome["arrived"]>, now: number): void {
-    const { outcome, lost } = this.#reassembler.add(arrived, now);
+  #buffer(arrived: NonNullable<SdsOutcome["arrived"]>): void {
+    const { outcome, lost } = this.#reassembler.add(arrived);
     this.#logLost(lost);
     if (outcome.kind !== "buffered" || outcome.total === 1) return;
     const { setKey: id, done, total } = outcome;
@@ -802,7 +804,10 @@ export class ReliableChannel implements ChannelApi, ShellMember {
 
   /** Inside a transaction: nothing more is emitted for its callers; what was accepted is still sent. */
   close(reason: CloseReason): void {
-    this.#intake.close(this.#shell.parts.clock.now());
+    const { clock, chance } = this.#shell.parts;
+    const now = clock.now();
+    this.#intake.close(now);
+    this.#sds.tick({ now, random: chance.random(), online: false });
     this.#tables.channel.put(ONLY_ROW, { ...this.#row, open: false });
     this.#shell.tell(this.key, { type: "close", reason });
   }
@@ -817,10 +822,10 @@ export class ReliableChannel implements ChannelApi, ShellMember {
 
   /** Inside a transaction: open again, with everything it had. */
   reopen(now: number): void {
-    this.#reassembler.resume(now);
     // Here rather than where it was closed: closed, it matters to nobody, and the closing may yet be undone.
     this.#subscribed = false;
     this.#tables.channel.put(ONLY_ROW, { ...this.#row, open: true, attendedAt: now });
+    this.onTick(now);
   }
 
   /** Inside a transaction: a site uses it from now on, under the sender id that it names, if it names one. */

@@ -21,6 +21,11 @@ export class AwakeClock {
     return this.#meta.row.awakeMs;
   }
 
+  /** Its reading when it last went on after it had stood still. */
+  get wentOnMs(): number {
+    return this.#meta.row.wentOnMs ?? 0;
+  }
+
   /** Brings the clock to the wall clock `now`. `online`: how it is from now on; unchanged where absent. */
   advance(now: number, online?: boolean): void {
     if (!this.#meta.exists) {
@@ -30,7 +35,15 @@ export class AwakeClock {
     const { asOf, awakeMs, online: wasOnline } = this.#meta.row;
     const isOnline = online ?? wasOnline;
     if (now === asOf && isOnline === wasOnline) return;
-    this.#meta.change({ asOf: now, awakeMs: awakeMs + (wasOnline ? this.#counted(now - asOf) : 0), online: isOnline });
+    const untilDue = () => Math.max(0, (this.#nextDueMs() ?? Number.POSITIVE_INFINITY) - awakeMs);
+    this.#move(now, isOnline, wasOnline ? awakeOf(now - asOf, untilDue()) : 0);
+  }
+
+  /** We start: nobody could look after the timers before `now`, and whether we are online is still to be seen. */
+  start(now: number): void {
+    if (!this.#meta.exists) return;
+    const { asOf, online: wasOnline } = this.#meta.row;
+    this.#move(now, false, wasOnline ? awakeOf(now - asOf, 0) : 0);
   }
 
   /** The wall clock at which somebody should look after the timers again. */
@@ -43,11 +56,16 @@ export class AwakeClock {
     return online ? asOf + Math.ceil(Math.max(0, due - awakeMs)) : asOf + LIMITS.sds.timerSlackMs;
   }
 
-  /** How much of the time since the last reading was awake. Nobody came when the earliest timer was due: slept. */
-  #counted(elapsed: number): number {
-    const untilDue = Math.max(0, (this.#nextDueMs() ?? Number.POSITIVE_INFINITY) - this.ms);
-    const slack = LIMITS.sds.timerSlackMs;
-    if (elapsed <= 0) return 0;
-    return elapsed <= untilDue + slack ? elapsed : Math.min(elapsed, slack);
+  #move(now: number, online: boolean, counted: number): void {
+    const { asOf, awakeMs } = this.#meta.row;
+    const ms = awakeMs + counted;
+    this.#meta.change({ asOf: now, awakeMs: ms, online, ...(counted < now - asOf ? { wentOnMs: ms } : {}) });
   }
+}
+
+/** How much of the time since the last reading was awake. Nobody came when the earliest timer was due: slept. */
+function awakeOf(elapsed: number, untilDue: number): number {
+  const slack = LIMITS.sds.timerSlackMs;
+  if (elapsed <= 0) return 0;
+  return elapsed <= untilDue + slack ? elapsed : Math.min(elapsed, slack);
 }

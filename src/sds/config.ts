@@ -13,6 +13,8 @@ export interface SdsConfig {
   readonly startedAt?: number;
   /** How far before that the channel looks back for messages, in milliseconds. Default: 24 hours. */
   readonly lookBackMs?: number;
+  /** The earliest timer of others that runs by our clock, as a reading of it. */
+  readonly otherDueMs?: () => number | undefined;
   /** In place of `LIMITS.sds`. */
   readonly limits?: Partial<Bounds>;
 }

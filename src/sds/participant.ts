@@ -7,6 +7,7 @@
  * they share, are in files of their own in this folder.
  */
 import { type Bytes, ownBytes, utf8 } from "../common/bytes.ts";
+import type { AwakeClock } from "./awake-clock.ts";
 import { CausalDelivery, type Entering } from "./causal-delivery.ts";
 import type { SdsConfig } from "./config.ts";
 import type { IncomingContext, OutgoingContext, TickContext } from "./contexts.ts";
@@ -242,6 +243,11 @@ export class Participant {
     return outcome;
   }
 
+  /** The process starts, and nothing is due before the first tick. */
+  start(now: number): void {
+    this.#state.clock.start(now);
+  }
+
   /** Everything that is due. While `online` is false nothing is, and no timer runs. */
   tick(context: TickContext): SdsOutcome {
     return this.#state.meta.during(() => this.#tick(context));
@@ -286,9 +292,14 @@ export class Participant {
     });
   }
 
-  /** Milliseconds since the Unix epoch at which `tick` has something to do. */
+  /** Milliseconds since the Unix epoch at which `tick` has something to do, or what runs by our clock. */
   nextDeadline(): number | undefined {
     return this.#state.clock.wallDeadline();
+  }
+
+  /** For others whose time runs as ours does. */
+  get clock(): Pick<AwakeClock, "ms" | "wentOnMs"> {
+    return this.#state.clock;
   }
 
   /** Other participants heard. */

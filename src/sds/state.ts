@@ -49,6 +49,7 @@ export function openSdsState(config: SdsConfig, tables: SdsTables): SdsState {
       sync.waits ? undefined : incoming.nextRequestMs(),
       repairs.nextDueMs(),
       sync.nextDueMs(),
+      config.otherDueMs?.(),
     ]);
   return {
     config,

@@ -25,6 +25,8 @@ export interface SdsMetaRow {
   readonly awakeMs: number;
   readonly asOf: number;
   readonly online: boolean;
+  /** Its reading when it last went on; absent where it never stood still. */
+  readonly wentOnMs?: number;
   /** Numbers rows in the order in which they came. */
   readonly sequence: number;
   /** Messages of ours that carried a filter. */

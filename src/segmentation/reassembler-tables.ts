@@ -13,8 +13,8 @@ export interface SegmentSetRow {
   readonly originalPayloadHash: Bytes | undefined;
   readonly dataSegmentCount: number;
   readonly paritySegmentCount: number;
-  /** Milliseconds since the Unix epoch of the last news: a segment that was not there before. */
-  readonly updatedAt: number;
+  /** Reading of the clock at the last news: a segment that was not there before. Absent where another clock was read. */
+  readonly updatedMs?: number;
   /** Ascends with every update, over all sets: the least recently updated has the lowest. */
   readonly order: number;
   /** Segments that ever arrived in this set. */

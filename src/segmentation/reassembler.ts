@@ -13,6 +13,7 @@
 import type { Bytes } from "../common/bytes.ts";
 import { concat, equalBytes, ownBytes } from "../common/bytes.ts";
 import { keccak256 } from "../common/keccak.ts";
+import { OrderedIndex } from "../common/ordered-index.ts";
 import { LIMITS } from "../limits.ts";
 import type { BufferQuota } from "./buffer-quota.ts";
 import { lossesOf, NONE_GIVEN_UP, oneLessEach, oneMore } from "./given-up-counts.ts";
@@ -53,6 +54,14 @@ export interface SetProgress {
   readonly bytes: number;
 }
 
+/** A clock that stands still while nothing can arrive: asleep, and offline. */
+export interface IdleClock {
+  /** Milliseconds that it ran. */
+  readonly ms: number;
+  /** Its reading when it last went on after it had stood still. */
+  readonly wentOnMs: number;
+}
+
 /** The bounds of a reassembler; LIMITS says what each means. */
 export interface ReassemblerLimits extends LossBounds {
   readonly sets: number;
@@ -63,20 +72,23 @@ export interface ReassemblerLimits extends LossBounds {
 export class Reassembler {
   readonly #tables: ReassemblerTables;
   readonly #codec: Codec;
+  readonly #clock: IdleClock;
   readonly #limits: ReassemblerLimits;
   readonly #buffer: SegmentBuffer;
   readonly #losses: Losses;
-  /** When this run began, as far as it was told. The time before it is not held against what is stored. */
-  #resumedAt: number | undefined;
-  #lastOrder = 0;
+  readonly #byOrder: OrderedIndex<SegmentSetRow>;
 
-  constructor(tables: ReassemblerTables, codec: Codec, limits: ReassemblerLimits = LIMITS.segmentation) {
+  constructor(
+    tables: ReassemblerTables,
+    codec: Codec,
+    clock: IdleClock,
+    limits: ReassemblerLimits = LIMITS.segmentation,
+  ) {
     this.#tables = tables;
     this.#codec = codec;
+    this.#clock = clock;
     this.#limits = limits;
-    tables.sets.observe((_key, _before, after) => {
-      this.#lastOrder = Math.max(this.#lastOrder, after?.order ?? 0);
-    });
+    this.#byOrder = new OrderedIndex(tables.sets, ({ order }) => order);
     const { totalSegments } = LIMITS.segmentation;
     const { parkedMessages, parkedBytes } = LIMITS.sds;
     this.#buffer = new SegmentBuffer(tables.segments, {
@@ -89,8 +101,7 @@ export class Reassembler {
   }
 
   /** Takes in a message's content on arrival. `lost`: what had to go to make room. */
-  add(arrived: ArrivedContent, now: number): { readonly outcome: AddOutcome; readonly lost: readonly LostMessage[] } {
-    this.#resumedAt ??= now;
+  add(arrived: ArrivedContent): { readonly outcome: AddOutcome; readonly lost: readonly LostMessage[] } {
     const { sets, segments, completed } = this.#tables;
     const { messageId, senderId } = arrived;
     if (segments.has(messageId)) return ignored("duplicate");
@@ -127,8 +138,8 @@ export class Reassembler {
       released: set?.released ?? [],
       givenUp: isTold ? oneMore(givenUp, slot) : givenUp,
       contested: set?.contested ?? [],
-      updatedAt: now,
-      order: this.#lastOrder + 1,
+      updatedMs: this.#clock.ms,
+      order: (this.#byOrder.last() ?? 0) + 1,
       arrivals: arrival + 1,
       newest: Math.max(set?.newest ?? 0, arrived.lamport),
     });
@@ -150,8 +161,7 @@ export class Reassembler {
    * @param isLate something that may depend on it was delivered before: then so does its message come too late, and its
    *   loss is told first, if it was not told before.
    */
-  release(messageId: string, now: number, isLate = false): Release {
-    this.#resumedAt ??= now;
+  release(messageId: string, isLate = false): Release {
     const segment = this.#tables.segments.get(messageId);
     if (segment === undefined) return {};
     const { setKey, senderId } = segment;
@@ -182,29 +192,25 @@ export class Reassembler {
     return { message: { ...message, payload }, ...(lost === undefined ? {} : { lost }) };
   }
 
-  /** Segments may come again from `now` on: the time before is not held against what is stored, as after a restart. */
-  resume(now: number): void {
-    this.#resumedAt = now;
-  }
-
   /** Gives up what had no news for too long: LIP-243 "Denial of Service". */
-  expire(now: number): readonly LostMessage[] {
-    this.#resumedAt ??= now;
-    const expired = [...this.#tables.sets.entries()]
-      .filter(([setKey, set]) => this.#deadline(setKey, set) <= now)
-      .toSorted(([, a], [, b]) => a.order - b.order);
-    return expired.flatMap(([setKey]) => {
+  expire(): readonly LostMessage[] {
+    const { ms } = this.#clock;
+    const expired = [...this.#byOrder.ascending()].filter((setKey) => {
+      const set = this.#tables.sets.get(setKey);
+      return set !== undefined && this.#dueMs(setKey, set) <= ms;
+    });
+    return expired.flatMap((setKey) => {
       const reason = this.#buffer.get(setKey)?.isComplete ? "never delivered by SDS" : "segments missing";
       return this.#drop(setKey, reason);
     });
   }
 
-  /** Milliseconds since the Unix epoch at which {@link expire} has something to do. */
-  nextDeadline(): number | undefined {
+  /** The reading of the clock at which {@link expire} has something to do. */
+  nextDueMs(): number | undefined {
     let next: number | undefined;
     for (const [setKey, set] of this.#tables.sets.entries()) {
-      const deadline = this.#deadline(setKey, set);
-      if (next === undefined || deadline < next) next = deadline;
+      const dueMs = this.#dueMs(setKey, set);
+      if (next === undefined || dueMs < next) next = dueMs;
     }
     return next;
   }
@@ -228,11 +234,11 @@ export class Reassembler {
     });
   }
 
-  /** A set that was stored by an earlier run also gets the time that catching up takes. */
-  #deadline(setKey: string, set: SegmentSetRow): number {
+  /** When a set is given up. After the clock stood still it has the time that catching up takes. */
+  #dueMs(setKey: string, set: SegmentSetRow): number {
     const idleMs = this.#buffer.get(setKey)?.isComplete ? LIMITS.segmentation.heldBackMs : this.#limits.setIdleMs;
     const graceMs = Math.min(idleMs, LIMITS.segmentation.resumeGraceMs);
-    return Math.max(set.updatedAt + idleMs, (this.#resumedAt ?? 0) + graceMs);
+    return Math.max((set.updatedMs ?? 0) + idleMs, this.#clock.wentOnMs + graceMs);
   }
 
   #makeRoom(quota: BufferQuota): readonly LostMessage[] {
@@ -246,14 +252,11 @@ export class Reassembler {
   }
 
   #leastRecentlyUpdated(quota: BufferQuota, mustGo: (senderId: string) => boolean): string | undefined {
-    let oldest: { readonly setKey: string; readonly order: number } | undefined;
-    for (const [setKey, { senderId, order }] of this.#tables.sets.entries()) {
-      if (oldest !== undefined && order > oldest.order) continue;
+    for (const setKey of this.#byOrder.ascending()) {
       const held = this.#buffer.get(setKey);
-      if (held === undefined || this.#buffer.quotaOf(held) !== quota || !mustGo(senderId)) continue;
-      oldest = { setKey, order };
+      if (held !== undefined && this.#buffer.quotaOf(held) === quota && mustGo(held.senderId)) return setKey;
     }
-    return oldest?.setKey;
+    return undefined;
   }
 
   /** Drops a set. */

@@ -79,9 +79,7 @@ export class Member {
   }
 
   get nextDeadline(): number | undefined {
-    const [sds, reassembler] = [this.#sds.nextDeadline(), this.#reassembler.nextDeadline()];
-    if (sds === undefined || reassembler === undefined) return sds ?? reassembler;
-    return Math.min(sds, reassembler);
+    return this.#sds.nextDeadline();
   }
 
   get events(): readonly LogEvent[] {
@@ -183,19 +181,21 @@ export class Member {
 
   receive(wire: Bytes, context: { now: number; messageHash: string; ephemeral: boolean; random: number }): Effects {
     const isInner = (content: Uint8Array) => this.#reassembler.isInner(content);
-    return this.#follow(this.#sds.handleIncoming(wire, { ...context, isInner }), context.now);
+    return this.#follow(this.#sds.handleIncoming(wire, { ...context, isInner }), now);
   }
 
   tick(now: number, random: number): Effects {
-    for (const { messageId } of this.#reassembler.expire(now)) this.#events.push({ type: "lost", messageId });
-    return this.#follow(this.#sds.tick({ now, random, online: true }), now);
+    const effects = this.#follow(this.#sds.tick({ now, random, online: true }), now);
+    for (const { messageId } of this.#reassembler.expire()) this.#events.push({ type: "lost", messageId });
+    this.#commit();
+    return effects;
   }
 
   /** Carries an outcome out. */
   #follow(outcome: SdsOutcome, now: number): Effects {
     if (outcome.arrived) {
       this.#arrived.add(outcome.arrived.messageId);
-      for (const { messageId } of this.#reassembler.add(outcome.arrived, now).lost) {
+      for (const { messageId } of this.#reassembler.add(outcome.arrived).lost) {
         this.#events.push({ type: "lost", messageId });
       }
     }
@@ -204,7 +204,7 @@ export class Member {
       if (told !== undefined) this.#events.push({ type: "lost", messageId: told.messageId });
     }
     for (const id of outcome.delivered) {
-      const { lost, message } = this.#reassembler.release(id, now, outcome.late.includes(id));
+      const { lost, message } = this.#reassembler.release(id, outcome.late.includes(id));
       if (lost !== undefined) this.#events.push({ type: "lost", messageId: lost.messageId });
       if (message !== undefined) this.#events.push({ type: "received", ...message });
     }
@@ -261,12 +261,14 @@ export class Member {
     this.#journal = new Journal();
     const stored = (table: string) => this.#rows.get(table) ?? [];
     const tables = openChannelTables(KEY, this.#journal, stored);
-    return [
-      new Participant(this.#config, openSdsTables(this.#journal, ["channel"], stored)),
-      new Reassembler(openReassemblerTables(this.#journal, ["channel"], stored), "segments"),
-      tables,
-      new SendState(tables),
-    ];
+    const config = { ...this.#config, otherDueMs: () => reassembler.nextDueMs() };
+    const sds = new Participant(config, openSdsTables(this.#journal, ["channel"], stored));
+    const reassembler: Reassembler = new Reassembler(
+      openReassemblerTables(this.#journal, ["channel"], stored),
+      "segments",
+      sds.clock,
+    );
+    return [sds, reassembler, tables, new SendState(tables)];
   }
 
   #keptWire(messageId: string): Bytes | undefined {

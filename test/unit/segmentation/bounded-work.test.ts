@@ -8,14 +8,13 @@ import { forgedSegment, givenUp } from "./support.ts";
 
 const SLOTS = LIMITS.segmentation.totalSegments;
 const { copies, followers } = LIMITS.segmentation;
-const NOW = 1_000_000;
 
 /** The rows of a reassembler, what is told, and how often rows are looked at. */
 class Watched {
   readonly journal = new Journal();
   readonly tables = openReassemblerTables(this.journal, ["channel"]);
-  readonly reassembler = new Reassembler(this.tables, "segments");
-  now = NOW;
+  readonly clock = { ms: 0, wentOnMs: 0 };
+  readonly reassembler = new Reassembler(this.tables, "segments", this.clock);
   told = 0;
   readonly #all = Object.values(this.tables);
   readonly #looks = this.#all.map((table) => vi.spyOn(table, "get"));
@@ -32,7 +31,7 @@ class Watched {
       originalPayloadLength: SLOTS,
       segmentPayload: Uint8Array.of(1),
     });
-    this.reassembler.add({ messageId, senderId: "alice", content, lamport }, this.now);
+    this.reassembler.add({ messageId, senderId: "alice", content, lamport });
     this.journal.take();
   }
 
@@ -113,8 +112,8 @@ test("of a lost message, the ids that tell what is its are kept within bounds", 
   for (let copy = 0; copy < copies; copy++) {
     for (let slot = 1; slot < SLOTS; slot += 2) watched.add(longId(`${copy}/${slot}`), 1, slot);
   }
-  watched.now += LIMITS.segmentation.heldBackMs;
-  watched.reassembler.expire(watched.now);
+  watched.clock.ms += LIMITS.segmentation.heldBackMs;
+  watched.reassembler.expire();
   const [row] = watched.tables.completed.values();
   expect(row?.unheard?.followers).toHaveLength(followers);
   expect(watched.largestRow()).toBeLessThan(followers * (LIMITS.sds.identifierBytes + 100));

@@ -18,30 +18,30 @@ const texts = [
 test.each(texts)("$text: nothing throws, and memory stays bounded", { timeout: 60_000 }, ({ corpus }) => {
   const journal = new Journal();
   const tables = openReassemblerTables(journal, ["channel"]);
-  const reassembler = new Reassembler(tables, "segments", LIMITS);
+  const clock = { ms: 1_000_000, wentOnMs: 0 };
+  const reassembler = new Reassembler(tables, "segments", clock, LIMITS);
   const random = seededRandom(243);
-  let now = 1_000_000;
   let buffered = 0;
   let delivered = 0;
   const waiting: string[] = [];
   for (let i = 0; i < MESSAGES; i++) {
-    now += 10;
+    clock.ms += 10;
     // The untouched ones too, so that sets come to their end.
     const whole = corpus[Math.floor(random() * corpus.length)];
     const content = whole !== undefined && random() < 0.05 ? whole : mutated(corpus, random);
     const messageId = `m${i}`;
-    const { outcome } = reassembler.add({ senderId: `s${i % 7}`, messageId, content, lamport: i }, now);
+    const { outcome } = reassembler.add({ senderId: `s${i % 7}`, messageId, content, lamport: i });
     if (outcome.kind === "buffered") {
       buffered++;
       waiting.push(messageId);
     }
     // SDS delivers some at once and some later.
     while (waiting.length > 10 || (waiting.length > 0 && random() < 0.7)) {
-      const { message } = reassembler.release(waiting.shift() ?? "", now);
+      const { message } = reassembler.release(waiting.shift() ?? "");
       if (message !== undefined) delivered++;
     }
     if (i % 500 !== 0) continue;
-    reassembler.expire(now);
+    reassembler.expire();
     const progress = reassembler.progress();
     // What SDS holds back is bounded by SDS, here by the ten that wait.
     expect(progress.length).toBeLessThanOrEqual(LIMITS.sets + 11);
@@ -51,8 +51,8 @@ test.each(texts)("$text: nothing throws, and memory stays bounded", { timeout: 6
   }
   expect(buffered).toBeGreaterThan(MESSAGES / 20);
   expect(delivered).toBeGreaterThan(100);
-  now += 2 * 3_600_000;
-  reassembler.expire(now);
+  clock.ms += 2 * 3_600_000;
+  reassembler.expire();
   expect(tables.sets.size).toBe(0);
   expect(tables.segments.size).toBe(0);
 });

@@ -22,7 +22,7 @@ describe("what comes too late for its place", () => {
     const [first, second, third] = parts();
     h.take(second, third);
     h.add(first);
-    const { lost, message } = h.reassembler.release("m0", h.now, true);
+    const { lost, message } = h.reassembler.release("m0", true);
     expect(lost).toEqual({ senderId: "alice", messageId: "m0", reason: "too late for its place" });
     expect(message).toMatchObject({ senderId: "alice", messageId: "m0" });
   });

@@ -189,7 +189,7 @@ describe("causal order", () => {
   test("releasing twice, or what is unknown, delivers nothing", () => {
     const h = new Harness();
     h.take(...messagesOf(patternPayload(2 * CHUNK)).slice(0, 1));
-    for (const id of ["m0", "m0", "unknown"]) expect(h.reassembler.release(id, h.now)).toEqual({});
+    for (const id of ["m0", "m0", "unknown"]) expect(h.reassembler.release(id)).toEqual({});
     expect(h.journal.take()).toEqual([]);
     h.take(...messagesOf(patternPayload(2 * CHUNK)).slice(1));
     h.release("m1");
@@ -217,7 +217,7 @@ describe("the same payload", () => {
     if (!(a0 && a1 && b0 && b1)) expect.unreachable();
     h.take(a0, b0);
     h.add(b1);
-    expect(h.reassembler.release("b1", h.now)).toEqual({
+    expect(h.reassembler.release("b1")).toEqual({
       message: { senderId: "alice", messageId: "a0", payload },
     });
     // What remains of the set is the second message's first segment, the second that arrived.
@@ -397,17 +397,32 @@ describe("time", () => {
 
   test("every new segment gives a set its whole time again; duplicates and contested ones do not", () => {
     const h = new Harness();
-    expect(h.reassembler.nextDeadline()).toBeUndefined();
+    expect(h.reassembler.nextDueMs()).toBeUndefined();
     h.take(m0);
-    expect(h.reassembler.nextDeadline()).toBe(h.now + LIMITS.setIdleMs);
+    expect(h.reassembler.nextDueMs()).toBe(h.now + LIMITS.setIdleMs);
     h.now += 200_000;
     h.take(m1);
-    expect(h.reassembler.nextDeadline()).toBe(h.now + LIMITS.setIdleMs);
+    expect(h.reassembler.nextDueMs()).toBe(h.now + LIMITS.setIdleMs);
     const deadline = h.now + LIMITS.setIdleMs;
     h.now += 100_000;
     const broken = Uint8Array.from(m1.content, (byte, i) => (i === m1.content.length - 1 ? byte ^ 1 : byte));
     h.take(m1, { ...m1, messageId: "f", content: broken });
-    expect(h.reassembler.nextDeadline()).toBe(deadline);
+    expect(h.reassembler.nextDueMs()).toBe(deadline);
+  });
+
+  test("a set that is about to go has the time that catching up takes, once the clock goes on", () => {
+    const h = new Harness();
+    h.take(m0);
+    h.now += LIMITS.setIdleMs - 1;
+    h.clock.wentOnMs = h.now;
+    const { resumeGraceMs } = ALL.segmentation;
+    expect(h.reassembler.nextDueMs()).toBe(h.now + resumeGraceMs);
+    h.now += resumeGraceMs - 1;
+    h.expire();
+    expect(h.pending).toBe(1);
+    h.now += 1;
+    h.expire();
+    expect(h.pending).toBe(0);
   });
 
   test("a message that lacks nothing outlives the deadlines of SDS", () => {
@@ -492,15 +507,19 @@ describe("restart", () => {
     expect(h.lost.map(({ messageId }) => messageId)).toEqual(["z"]);
   });
 
-  test("the time before it is not held against a set until the catch-up had its minute", () => {
+  test("a set of an earlier schema, which says nothing of this clock, has its time too", () => {
     const h = new Harness();
     const messages = messagesOf(patternPayload(2 * CHUNK));
     h.take(...messages.slice(0, 1));
+    h.changeStored("segmentSets", (row) => {
+      const { updatedMs: _, ...rest } = row;
+      return { ...rest, updatedAt: 1_750_000_000_000, givenUp: [0, 1, 1] };
+    });
+    h.clock.ms = LIMITS.setIdleMs;
+    h.clock.wentOnMs = h.clock.ms;
     h.restart();
-    h.now += 3_600_000;
     h.expire();
-    expect(h.reassembler.nextDeadline()).toBe(h.now + 60_000);
-    h.now += 59_000;
+    expect(h.reassembler.nextDueMs()).toBe(h.clock.ms + ALL.segmentation.resumeGraceMs);
     h.take(...messages.slice(1));
     expect(h.delivered).toHaveLength(1);
   });
@@ -537,10 +556,10 @@ test("an event that is rolled back never happened", () => {
   if (!(m0 && m1)) expect.unreachable();
   h.take(m0);
   const before = h.reassembler.progress();
-  h.reassembler.add({ ...m1, lamport: 1 }, h.now);
-  h.reassembler.release("m1", h.now);
-  h.reassembler.add({ ...first("x", "alice", 1), lamport: 1 }, h.now);
-  h.reassembler.add({ ...first("y", "alice", 2), lamport: 1 }, h.now);
+  h.reassembler.add({ ...m1, lamport: 1 });
+  h.reassembler.release("m1");
+  h.reassembler.add({ ...first("x", "alice", 1), lamport: 1 });
+  h.reassembler.add({ ...first("y", "alice", 2), lamport: 1 });
   h.journal.rollback();
   expect(h.reassembler.progress()).toEqual(before);
   h.take(m1);
@@ -629,7 +648,7 @@ describe("raw: profiles without segmentation", () => {
 test("what is stored owns its bytes, not the whole message that they came in", () => {
   const h = new Harness();
   const [message = expect.unreachable()] = messagesOf(patternPayload(64));
-  h.reassembler.add({ ...message, lamport: 1 }, h.now);
+  h.reassembler.add({ ...message, lamport: 1 });
   const row = h.journal.take().find(({ table }) => table === "segments")?.row;
   expect(row).toMatchObject({ payload: patternPayload(64) });
   const { payload } = row as { readonly payload: Uint8Array };

@@ -85,7 +85,8 @@ export function givenUp(messageId: string, known: Partial<GivenUp> = {}): GivenU
 
 /** A reassembler whose every call is one committed event, with the rows that a database would hold. */
 export class Harness {
-  now = 1_000_000;
+  /** The clock that a reassembler reads. */
+  readonly clock = { ms: 1_000_000, wentOnMs: 0 };
   readonly delivered: Reassembled[] = [];
   readonly lost: LostMessage[] = [];
   readonly journal = new Journal();
@@ -98,6 +99,14 @@ export class Harness {
     this.#codec = codec;
     this.#limits = limits;
     this.#reassembler = this.#open();
+  }
+
+  get now(): number {
+    return this.clock.ms;
+  }
+
+  set now(ms: number) {
+    this.clock.ms = ms;
   }
 
   get reassembler(): Reassembler {
@@ -114,22 +123,22 @@ export class Harness {
 
   /** Without a Lamport time of its own, a message has that of its arrival. */
   add(arrived: Message): AddOutcome {
-    const { outcome, lost } = this.#reassembler.add({ lamport: this.now, ...arrived }, this.now);
+    const { outcome, lost } = this.#reassembler.add({ lamport: this.now, ...arrived });
     this.lost.push(...lost);
-    this.#commit();
+    this.commit();
     return outcome;
   }
 
   release(messageId: string, isLate = false): void {
-    const { lost, message } = this.#reassembler.release(messageId, this.now, isLate);
+    const { lost, message } = this.#reassembler.release(messageId, isLate);
     if (lost !== undefined) this.lost.push(lost);
     if (message !== undefined) this.delivered.push(message);
-    this.#commit();
+    this.commit();
   }
 
   giveUp(givenUp: GivenUp): ToldLoss | undefined {
     const told = this.#reassembler.giveUp(givenUp);
-    this.#commit();
+    this.commit();
     return told;
   }
 
@@ -147,13 +156,24 @@ export class Harness {
   }
 
   expire(): void {
-    this.lost.push(...this.#reassembler.expire(this.now));
-    this.#commit();
+    this.lost.push(...this.#reassembler.expire());
+    this.commit();
   }
 
   /** Starts again from what is stored. */
   restart(): void {
     this.#reassembler = this.#open();
+  }
+
+  /** Puts other rows in place of the stored ones of a table. */
+  changeStored(table: string, change: (row: Readonly<Record<string, unknown>>) => unknown): void {
+    const rows = this.#stored.get(table) ?? new Map<string, unknown>();
+    for (const [key, row] of rows) rows.set(key, change(row as Readonly<Record<string, unknown>>));
+  }
+
+  /** Everything that is stored. */
+  get rows(): ReadonlyMap<string, ReadonlyMap<string, unknown>> {
+    return this.#stored;
   }
 
   /** Rows that are stored, over all tables. */
@@ -167,10 +187,10 @@ export class Harness {
         .toSorted(([a], [b]) => (a < b ? -1 : 1))
         .map(([key, row]) => [key, structuredClone(row)] as const);
     const tables = openReassemblerTables(this.journal, ["origin", "channel"], stored);
-    return new Reassembler(tables, this.#codec, this.#limits);
+    return new Reassembler(tables, this.#codec, this.clock, this.#limits);
   }
 
-  #commit(): void {
+  commit(): void {
     for (const { table, key, row } of this.journal.take()) {
       const rows = this.#stored.get(table);
       if (row === undefined) rows?.delete(String(key.at(-1)));

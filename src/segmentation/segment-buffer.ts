@@ -33,13 +33,14 @@ class SlotSizes {
 
   /** A slot holds `is` segments, and held `was`. */
   change(was: number, is: number): void {
-    if (was > 0) this.#slots[was] = this.#count(was) - 1;
-    if (is > 0) this.#slots[is] = this.#count(is) + 1;
+    if (was > 0) this.#slots[was] = this.of(was) - 1;
+    if (is > 0) this.#slots[is] = this.of(is) + 1;
     this.#largest = Math.max(this.#largest, is);
-    while (this.#largest > 0 && this.#count(this.#largest) === 0) this.#largest--;
+    while (this.#largest > 0 && this.of(this.#largest) === 0) this.#largest--;
   }
 
-  #count(size: number): number {
+  /** Slots that hold this many. */
+  of(size: number): number {
     return this.#slots[size] ?? 0;
   }
 }
@@ -49,7 +50,8 @@ export class HeldSet {
   readonly dataSegmentCount: number;
   readonly #slots = new Map<number, HeldSegment[]>();
   readonly #byArrival = new Map<number, HeldSegment>();
-  readonly #sizes = new SlotSizes();
+  readonly #dataSizes = new SlotSizes();
+  readonly #paritySizes = new SlotSizes();
   #bytes = 0;
 
   constructor(senderId: string, dataSegmentCount: number) {
@@ -63,15 +65,13 @@ export class HeldSet {
 
   /** Nothing is missing: every data slot holds a segment of every copy, so the set waits for nothing but SDS. */
   get isComplete(): boolean {
-    const copies = this.at(0).length;
-    if (copies === 0) return false;
-    for (let slot = 1; slot < this.dataSegmentCount; slot++) if (this.at(slot).length !== copies) return false;
-    return true;
+    const copies = this.#dataSizes.largest;
+    return copies > 0 && this.#dataSizes.of(copies) === this.dataSegmentCount;
   }
 
   /** Of how many messages with this very payload something is held. */
   get copies(): number {
-    return this.#sizes.largest;
+    return Math.max(this.#dataSizes.largest, this.#paritySizes.largest);
   }
 
   /** Whether one of them lacks its segment in a slot. */
@@ -104,7 +104,7 @@ export class HeldSet {
     slot.push(segment);
     // Only an undo and a restart bring segments back out of turn.
     if (last !== undefined && last.arrival > segment.arrival) slot.sort((a, b) => a.arrival - b.arrival);
-    this.#sizes.change(slot.length - 1, slot.length);
+    this.#sizesOf(segment).change(slot.length - 1, slot.length);
     this.#byArrival.set(segment.arrival, segment);
     this.#bytes += segment.payload.length;
   }
@@ -114,10 +114,14 @@ export class HeldSet {
     const at = slot.findIndex((other) => other.arrival === segment.arrival);
     if (at < 0) return;
     slot.splice(at, 1);
-    this.#sizes.change(slot.length + 1, slot.length);
+    this.#sizesOf(segment).change(slot.length + 1, slot.length);
     if (slot.length === 0) this.#slots.delete(segment.slot);
     this.#byArrival.delete(segment.arrival);
     this.#bytes -= segment.payload.length;
+  }
+
+  #sizesOf({ slot }: SegmentRow): SlotSizes {
+    return slot < this.dataSegmentCount ? this.#dataSizes : this.#paritySizes;
   }
 }
 

@@ -30,8 +30,9 @@ export const LIMITS = {
     /** Messages of several segments with the very same payload that one sender may have in reassembly at once. */
     copies: 16,
     /**
-     * Milliseconds, awake and online, without news after which an incomplete message is given up. That its end is missing is known once
-     * someone names it, at the latest by a periodic sync, 12.5 minutes apart at most; then SDS looks for it for ten.
+     * Milliseconds, awake and online, without news after which an incomplete message is given up. That its end is missing
+     * is known once someone names it, at the latest by a periodic sync, 12.5 minutes apart at most; then SDS looks for it
+     * for ten.
      */
     setIdleMs: 25 * MINUTE,
     /** The same that it has at least after a start, sleep, or time offline, so that the catch-up can complete it. */

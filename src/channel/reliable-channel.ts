@@ -662,7 +662,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     return this.#parked.isBehind(this.#shell.parts.clock.now());
   }
 
-  /** Inside a transaction, before anything comes. */
+  /** Inside a transaction, before anything comes: the time since the last run was none in which anything could come. */
   onStart(now: number): void {
     this.#sds.start(now);
   }
@@ -807,6 +807,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     const { clock, chance } = this.#shell.parts;
     const now = clock.now();
     this.#intake.close(now);
+    // Timers stand still until it is open again, as while offline.
     this.#sds.tick({ now, random: chance.random(), online: false });
     this.#tables.channel.put(ONLY_ROW, { ...this.#row, open: false });
     this.#shell.tell(this.key, { type: "close", reason });

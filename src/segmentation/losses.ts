@@ -232,7 +232,8 @@ function forgetOldest<V>(table: Table<string, V>, byOrder: OrderedIndex<V>, boun
 function idOf(held: HeldSet, copy: number): string {
   const first = held.at(0)[copy]?.messageId ?? held.at(1)[copy]?.follows;
   if (first !== undefined) return first;
-  const known = held.slots().flatMap((slot) => held.at(slot)[copy] ?? [])[0] ?? held.segments().next().value;
+  const slots = held.slots();
+  const known = slots.flatMap((slot) => held.at(slot)[copy] ?? [])[0] ?? slots.flatMap((slot) => held.at(slot))[0];
   return known?.messageId ?? "";
 }
 

@@ -69,6 +69,22 @@ describe("what SDS gives up", () => {
     }
   });
 
+  test("twice for a slot, though nothing of the second message is known, is told by the same id after a restart", () => {
+    const told = [false, true].map((restarts) => {
+      const h = new Harness();
+      const [first, , third] = parts();
+      h.add({ ...third, messageId: "z" });
+      h.add({ ...first, messageId: "a" });
+      if (restarts) h.restart();
+      const followers = [{ messageId: "z", distance: 1 }];
+      return ["x", "y"].map((id) => h.giveUp(givenUp(id, { followers }))?.messageId);
+    });
+    expect(told).toEqual([
+      ["a", "a"],
+      ["a", "a"],
+    ]);
+  });
+
   test.each([
     ["of another sender", { senderId: "bob" }],
     ["older than what is here", { before: 11 }],

@@ -181,7 +181,7 @@ export class Member {
 
   receive(wire: Bytes, context: { now: number; messageHash: string; ephemeral: boolean; random: number }): Effects {
     const isInner = (content: Uint8Array) => this.#reassembler.isInner(content);
-    return this.#follow(this.#sds.handleIncoming(wire, { ...context, isInner }), now);
+    return this.#follow(this.#sds.handleIncoming(wire, { ...context, isInner }), context.now);
   }
 
   tick(now: number, random: number): Effects {

@@ -36,7 +36,7 @@ export class OurParticipant {
 
   /** The bytes for the network; what it changed goes to the commit. */
   send(content: Uint8Array): Bytes {
-    const { wire } = this.#sds.wrapOutgoing(content, { now: this.#tick(), random: 0, ephemeral: false });
+    const { wire } = this.#sds.wrapOutgoing(content, { now: this.#tick(), nanoseconds: 0, ephemeral: false });
     this.#journal.take();
     return wire;
   }

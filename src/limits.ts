@@ -103,7 +103,10 @@ export const LIMITS = {
     holders: 8,
     /** Milliseconds between ack-syncs where reference members are: each displaces a content id from their history. */
     ackSyncReferenceGapMs: 10 * SECOND,
-    /** Milliseconds after which a retransmission whose departure was never reported counts as made: two epochs. */
+    /**
+     * Milliseconds after which a retransmission whose departure was never reported counts as made, unless it waits in the
+     * rate limiter: two epochs of the usual length.
+     */
     unreportedMs: 20 * MINUTE,
     /** Messages of ours whose retransmissions are exhausted and that a late acknowledgement is still awaited for. */
     exhausted: 1_000,

@@ -250,9 +250,9 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     this.attend(now);
     const total = segments.value.length;
     const messageIds = segments.value.map((segment, index) => {
-      const random = this.#shell.parts.chance.random();
+      const nanoseconds = this.#shell.parts.chance.nanoseconds();
       const part = total === 1 ? {} : { part: { whole: requestId, index, total } };
-      return this.#sds.wrapOutgoing(segment, { now, random, ephemeral, ...part }).messageId;
+      return this.#sds.wrapOutgoing(segment, { now, nanoseconds, ephemeral, ...part }).messageId;
     });
     // It says all that a sync message would.
     if (!ephemeral) this.#withdraw("sync");
@@ -294,8 +294,8 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   }
 
   /** `rate_limit_manager.enqueueToSend` of the seed: the limiter lets it go in this transaction or in a later one. */
-  #enqueueToSend(message: Pick<QueuedMessage, "owner" | "messageId" | "ephemeral">, now: number): void {
-    this.#shell.parts.rateLimit.enqueueToSend({ ...this.key, ...message, enqueuedAt: now });
+  #enqueueToSend(message: Pick<QueuedMessage, "owner" | "messageId" | "ephemeral">, now: number): boolean {
+    return this.#shell.parts.rateLimit.enqueueToSend({ ...this.key, ...message, enqueuedAt: now });
   }
 
   /** Inside a transaction: what waits for the limiter need not be sent any more. */
@@ -360,6 +360,10 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   }
 
   async #handOver(key: number, item: OutboxRow): Promise<void> {
+    // A retry that is not needed any more: an earlier copy arrived after all.
+    if (item.owner.kind === "segment" && !this.#sendState.isAwaiting(item.owner.entry)) {
+      return this.#transact(() => this.#tables.outbox.delete(key));
+    }
     // What was decided while the last one was under way may still be on its way to storage.
     await this.#shell.durable();
     const wire = item.wire ?? (await this.#storedWire(item.messageId));
@@ -702,10 +706,16 @@ export class ReliableChannel implements ChannelApi, ShellMember {
       for (const messageId of this.#sendState.awaited(requestId)) this.#withdraw("retransmission", messageId);
       this.#conclude(this.#sendState.onWhole(requestId));
     }
-    for (const messageId of outcome.exhausted) this.#conclude(this.#sendState.onExhausted(messageId));
+    for (const messageId of outcome.exhausted) {
+      this.#withdraw("retransmission", messageId);
+      this.#conclude(this.#sendState.onExhausted(messageId));
+    }
     if (outcome.heard !== undefined) this.#withdraw("repair", outcome.heard);
-    for (const { kind, ...named } of outcome.outgoing) {
-      this.#enqueueToSend({ owner: { kind }, ephemeral: false, ...named }, now);
+    for (const sent of outcome.outgoing) {
+      const { kind, ...named } = sent;
+      const queued = this.#enqueueToSend({ owner: { kind }, ephemeral: false, ...named }, now);
+      // The one before waits for the budget still: what never left was not sent again.
+      if (!queued && sent.kind === "retransmission") this.#sds.onStillWaiting(sent.messageId);
     }
   }
 
@@ -770,7 +780,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
       const { type, silent, ...rest } = outcome;
       if (!silent) this.#append({ type: `reliable:message:${type}`, ...rest } as EventBody);
     }
-    for (const id of this.#sendState.forgetSurplus()) this.#sds.forget(id);
+    for (const id of this.#sendState.forgetSurplus()) this.#forget(id);
   }
 
   #append(body: EventBody, now = this.#shell.parts.clock.now()): void {
@@ -809,6 +819,8 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     this.#intake.close(now);
     // Timers stand still until it is open again, as while offline.
     this.#sds.tick({ now, random: chance.random(), online: false });
+    this.#withdraw("sync");
+    this.#sds.cancelSync();
     this.#tables.channel.put(ONLY_ROW, { ...this.#row, open: false });
     this.#shell.tell(this.key, { type: "close", reason });
   }
@@ -868,7 +880,13 @@ export class ReliableChannel implements ChannelApi, ShellMember {
 
   /** Final requests are kept for seven days, unless there are too many. */
   forgetOld(now: number): void {
-    for (const messageId of this.#sendState.forgetBefore(now - LIMITS.keptResultsMs)) this.#sds.forget(messageId);
+    for (const messageId of this.#sendState.forgetBefore(now - LIMITS.keptResultsMs)) this.#forget(messageId);
+  }
+
+  /** Inside a transaction: its acknowledgement is of no interest any more. */
+  #forget(messageId: string): void {
+    this.#withdraw("retransmission", messageId);
+    this.#sds.forget(messageId);
   }
 
   history(after: number, limit: number): Promise<readonly ChannelEvent[]> {

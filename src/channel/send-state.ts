@@ -194,7 +194,15 @@ export class SendState {
     if (request === undefined) return NOTHING;
     this.#dropSegments(requestId);
     this.#tables.requests.put(requestId, { ...request, whole: true });
-    return this.#deliverIfComplete(requestId);
+    const retried = request.retried ? [...(this.#entriesOf.get(requestId) ?? [])] : [];
+    const finished = retried.flatMap((entry) => this.#finishWaiting(entry));
+    return [...finished, ...this.#deliverIfComplete(requestId)];
+  }
+
+  /** The copy that left at first is with somebody: this one need not leave, and its bytes may be gone before it could. */
+  #finishWaiting(entry: number): readonly Outcome[] {
+    const row = this.#tables.pending.get(entry);
+    return row?.state === "AwaitingRateLimit" ? this.#finish(entry, { ...row, state: "Confirmed" }) : NOTHING;
   }
 
   /** Retransmissions of one of its segments are exhausted. */

@@ -17,12 +17,19 @@ export interface Chance {
   newId(): string;
   /** Uniform in [0, 1). */
   random(): number;
+  /** What a clock of milliseconds does not tell of the time: 0 to 999,999. */
+  nanoseconds(): number;
 }
 
 export const systemChance: Chance = {
   newId: () => crypto.randomUUID(),
-  random: () => (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) / 2 ** 32,
+  random,
+  nanoseconds: () => Math.floor(random() * 1_000_000),
 };
+
+function random(): number {
+  return (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) / 2 ** 32;
+}
 
 /** What the shell needs of a channel. */
 export interface ShellMember {

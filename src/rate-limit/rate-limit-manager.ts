@@ -100,15 +100,18 @@ export class RateLimitManager {
   /**
    * What upkeep is to send is read when it is released, so to queue it twice would send the same twice. And others decide
    * how much they ask to have repaired: beyond the bound, somebody else may answer, or they ask again.
+   *
+   * @returns whether it was queued; false where the same waits already, or there are too many
    */
-  enqueueToSend(message: QueuedMessage): void {
+  enqueueToSend(message: QueuedMessage): boolean {
     const { owner, messageId } = message;
     if (owner.kind !== "segment") {
       const waiting = this.#upkeep.get(nameOf(message));
-      if (waiting?.has(upkeepName(owner.kind, messageId))) return;
-      if (owner.kind === "repair" && (waiting?.size ?? 0) >= LIMITS.rateLimit.upkeep) return;
+      if (waiting?.has(upkeepName(owner.kind, messageId))) return false;
+      if (owner.kind === "repair" && (waiting?.size ?? 0) >= LIMITS.rateLimit.upkeep) return false;
     }
     this.#queue.put(this.#nextKey++, message);
+    return true;
   }
 
   /** There is no reason any more to send this, if it waits. */

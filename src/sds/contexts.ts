@@ -5,8 +5,8 @@ import type { Part } from "./message.ts";
 export interface OutgoingContext {
   /** Milliseconds since the Unix epoch. */
   readonly now: number;
-  /** Uniform in [0, 1). */
-  readonly random: number;
+  /** What the clock does not tell of the time, drawn: 0 to 999,999. */
+  readonly nanoseconds: number;
   readonly ephemeral: boolean;
   /** Where it is one of several parts of a message. */
   readonly part?: Part;

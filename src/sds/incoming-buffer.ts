@@ -19,8 +19,8 @@ interface Rank {
 /**
  * The buffer of incoming messages with unmet causal dependencies of LIP-109, and the dependencies that are looked for.
  *
- * A reverse index leads from a dependency to what waits for it, so that its arrival costs what it releases, however many
- * messages are parked. Every parked message waits, directly or through other parked ones, for a missing one; so once
+ * A reverse index leads from a dependency to what waits for it, so that its arrival costs a step for each of these, and a
+ * write for each that it releases, however many messages are parked. Every parked message waits, directly or through other parked ones, for a missing one; so once
  * each missing one has come or is given up, nothing is parked.
  */
 export class IncomingBuffer {
@@ -34,7 +34,7 @@ export class IncomingBuffer {
   /** Those that wait for what is earlier. */
   readonly #byBarrier: OrderedIndex<IncomingRow>;
   readonly #waiting: WaitingIndex;
-  /** The order of what is parked. It outlives that some of it is taken out: what is left is in that order. */
+  /** The order of what is parked. It outlives that some of it is taken out, unless others come after that one. */
   #rank: Rank | undefined;
   #bytes = 0;
 
@@ -48,8 +48,9 @@ export class IncomingBuffer {
     this.#byRequest = new OrderedIndex(tables.missing, ({ requestMs }) => requestMs);
     this.#times = new SenderTimes(tables.incoming);
     this.#waiting = new WaitingIndex(tables);
-    tables.incoming.observe((_key, before, after) => {
-      if (after && (before === undefined || before.behind !== after.behind)) this.#rank = undefined;
+    tables.incoming.observe((key, before, after) => {
+      const stays = after ? before && before.behind === after.behind : !this.#rank?.followers.has(key);
+      if (!stays) this.#rank = undefined;
       this.#bytes += (after?.bytes ?? 0) - (before?.bytes ?? 0);
     });
   }

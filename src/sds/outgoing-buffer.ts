@@ -177,7 +177,15 @@ export class OutgoingBuffer {
   /** A transmission left for the network: from now on its acknowledgement is waited for. */
   left(messageId: string, ms: number): void {
     const row = this.#outgoing.get(messageId);
-    if (row?.state === "waiting") this.#outgoing.put(messageId, { ...row, leftMs: ms });
+    if (row?.state !== "waiting") return;
+    const { unreported: _, ...rest } = row;
+    this.#outgoing.put(messageId, { ...rest, leftMs: ms });
+  }
+
+  /** The retransmission before the one that is due now waits in the rate limiter still, where time does not count. */
+  stillWaiting(messageId: string): void {
+    const row = this.#outgoing.get(messageId);
+    if (row?.state === "waiting") this.#outgoing.put(messageId, { ...row, attempts: Math.max(0, row.attempts - 1) });
   }
 
   /** A store node has it, so it has left once, whether that was reported or not. A retransmission may be yet to leave. */
@@ -195,7 +203,7 @@ export class OutgoingBuffer {
   resume(messageId: string, leftMs: number | undefined): void {
     const row = this.#outgoing.get(messageId);
     if (!row || row.state === "waiting") return;
-    const { leftMs: _, ...rest } = row;
+    const { leftMs: _, unreported: __, ...rest } = row;
     const timer = leftMs === undefined ? {} : { leftMs };
     this.#outgoing.put(messageId, { ...rest, ...timer, state: "waiting", attempts: 0 });
   }
@@ -215,14 +223,15 @@ export class OutgoingBuffer {
     for (const messageId of due) {
       const row = this.#outgoing.get(messageId);
       if (!row) continue;
-      if (row.attempts >= this.#bounds.retransmissions) {
+      // One that was never reported may still wait in the rate limiter: who is told of another one says so.
+      if (row.attempts >= this.#bounds.retransmissions + (row.unreported ? 1 : 0)) {
         this.#exhaust(messageId, row, outcome);
         if (row.part !== undefined) this.#exhaustHeld(row.part.whole, outcome);
       } else {
         // It waits in the rate limiter and in the send queue now; `left` says when it is on its way. Were that never
         // reported, the timer must not stand still for ever.
         const leftMs = ms + this.#bounds.unreportedMs;
-        this.#outgoing.put(messageId, { ...row, attempts: row.attempts + 1, leftMs });
+        this.#outgoing.put(messageId, { ...row, attempts: row.attempts + 1, leftMs, unreported: true });
         outcome.outgoing.push({ kind: "retransmission", messageId, ephemeral: row.stored });
       }
     }
@@ -243,7 +252,8 @@ export class OutgoingBuffer {
   /** What is not sent again for the sake of one participant waits for its other parts. Once they are exhausted, it is too. */
   #exhaustHeld(whole: string, outcome: Pick<OutcomeDraft, "exhausted">): void {
     const rows = this.#rowsOf(whole);
-    const isAnyExhausted = rows.some(({ row }) => row.state === "exhausted");
+    const isAnyForgotten = rows.length < (rows[0]?.row.part?.total ?? 0);
+    const isAnyExhausted = isAnyForgotten || rows.some(({ row }) => row.state === "exhausted");
     if (!isAnyExhausted || rows.some(({ row }) => row.state === "waiting" && !row.held)) return;
     for (const { id, row } of rows) if (row.state === "waiting") this.#exhaust(id, row, outcome);
   }

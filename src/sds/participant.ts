@@ -195,6 +195,11 @@ export class Participant {
     log.noteHash(messageId, messageHash, true);
   }
 
+  /** A retransmission was not queued, as the one before it waits in the rate limiter still: it does not count. */
+  onStillWaiting(messageId: string): void {
+    this.#state.outgoing.stillWaiting(messageId);
+  }
+
   /** A retransmission will not leave: the next one is due as if it had. */
   onGivenUp(messageId: string, now: number): void {
     const { clock, outgoing } = this.#state;
@@ -290,6 +295,11 @@ export class Participant {
       sync.onSyncMade();
       return wrapped;
     });
+  }
+
+  /** The one that `tick` decided will not be made. What it was for is still due. */
+  cancelSync(): void {
+    this.#state.sync.cancel();
   }
 
   /** Milliseconds since the Unix epoch at which `tick` has something to do, or what runs by our clock. */

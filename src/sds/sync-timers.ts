@@ -81,6 +81,11 @@ export class SyncTimers {
     this.#meta.change({ syncWaits: true });
   }
 
+  /** It is not to be sent after all. */
+  cancel(): void {
+    this.#meta.clear("syncWaits");
+  }
+
   /** It is made: what is due by now, also what fell due while it waited, is done with, and the timers are set anew. */
   onSyncMade(): void {
     const { awakeMs, ackOwed, sync } = this.#meta.row;

@@ -103,6 +103,8 @@ export interface OutgoingRow {
   readonly attempts: number;
   /** When the newest transmission left for the network; absent before the first did. */
   readonly leftMs?: number;
+  /** The newest retransmission was not reported to have left: `leftMs` is when it counts as made all the same. */
+  readonly unreported?: true;
   /** A store node has it: retransmissions need not be stored again. */
   readonly stored: boolean;
   /** Where it is a part of a message. Another participant may have this part. */
@@ -131,7 +133,7 @@ export interface IncomingRow {
   /** Bytes of its content, and of the ids in `history` and `waitsFor` when it came. */
   readonly bytes: number;
   readonly hash?: string;
-  /** Ids of its causal history, and those of them that are not met. */
+  /** Ids of its causal history, and those of them that were not met when it came, without those given up since. */
   readonly history: readonly string[];
   readonly waitsFor: readonly string[];
   /** What it waited for was given up: now it waits for all that is earlier and was parked before this number. */

@@ -6,7 +6,7 @@ import type { RepairRequests } from "./repair-requests.ts";
 import type { SdsState } from "./state.ts";
 
 /** Of a millisecond. */
-const NANOSECONDS = 1_000_000;
+const NANOSECONDS = 1_000_000n;
 
 /** Of sender, channel and message. */
 const OWN_IDS = 3;
@@ -32,11 +32,11 @@ export class Wrapping {
    *
    * An ephemeral one has none of the last three, and no Lamport timestamp where the layout allows that.
    */
-  wrap(content: Uint8Array, { now, random, ephemeral }: OutgoingContext): Stamped {
+  wrap(content: Uint8Array, { now, nanoseconds, ephemeral }: OutgoingContext): Stamped {
     const { config, log, summary } = this.#state;
     const { participantId, channelId, layout } = config;
     const lamport = this.#nextLamport(now);
-    const messageId = messageIdOf(participantId, this.#nextNanoseconds(now, random), content);
+    const messageId = messageIdOf(participantId, this.#nextNanoseconds(now, nanoseconds), content);
     const repairRequest = ephemeral ? [] : this.#requests.next();
     const room = this.#roomBeside(content, repairRequest);
     const causalHistory = ephemeral ? [] : log.causalHistory(participantId, room);
@@ -60,7 +60,7 @@ export class Wrapping {
    */
   wrapSync(now: number): Wrapped {
     // Everybody knows its content, so there is nothing that its id might tell.
-    const { messageId, wire } = this.wrap(EMPTY, { now, random: 0, ephemeral: false });
+    const { messageId, wire } = this.wrap(EMPTY, { now, nanoseconds: 0, ephemeral: false });
     this.#state.seen.add(messageId, "sync");
     return { messageId, wire };
   }
@@ -85,9 +85,9 @@ export class Wrapping {
    * Later than every earlier one, or two equal contents within a millisecond would have one id. What the clock does not
    * tell is drawn: an id, which is stored in clear, then confirms no guess of a short content at once.
    */
-  #nextNanoseconds(now: number, random: number): bigint {
+  #nextNanoseconds(now: number, nanoseconds: number): bigint {
     const { meta } = this.#state;
-    const ofClock = BigInt(Math.floor(now)) * BigInt(NANOSECONDS) + BigInt(Math.floor(random * NANOSECONDS));
+    const ofClock = BigInt(Math.floor(now)) * NANOSECONDS + BigInt(nanoseconds);
     const { lastIdNanoseconds: last } = meta.row;
     const lastIdNanoseconds = ofClock > last ? ofClock : last + 1n;
     meta.change({ lastIdNanoseconds });

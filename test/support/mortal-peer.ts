@@ -46,7 +46,7 @@ export const PORT_METHODS = {
     diagnostics: "sync",
   } satisfies Kinds<MessagingClient>,
   clock: { now: "sync", after: "sync" } satisfies Kinds<Clock>,
-  chance: { newId: "sync", random: "sync" } satisfies Kinds<Chance>,
+  chance: { newId: "sync", random: "sync", nanoseconds: "sync" } satisfies Kinds<Chance>,
   cipher: { encrypt: "async", decrypt: "async", unavailable: "sync" } satisfies Kinds<Omit<Cipher, keyof CipherTraits>>,
 } as const;
 

@@ -137,15 +137,16 @@ export class SeedSendModel {
 
   /** An acknowledgement counts once, as SDS tells it once; what it finds in flight has evidently been sent. */
   onAcknowledged(messageId: string): void {
-    const request = [...this.requests.values()].find((it) => !it.ephemeral && it.unacknowledged.has(messageId));
-    if (request === undefined) return;
+    const [requestId, request] =
+      [...this.requests].find(([, it]) => !it.ephemeral && it.unacknowledged.has(messageId)) ?? [];
+    if (requestId === undefined || request === undefined) return;
     request.unacknowledged.delete(messageId);
-    // There is nothing else of it that somebody could lack.
-    request.whole = request.total === 1;
     for (const it of this.pendingMessagingRequests) {
       if (it.segmentSendState === "InFlight" && it.messageId === messageId) it.segmentSendState = "Confirmed";
     }
     this.pruneCompletedChannelReqs();
+    // There is nothing else of it that somebody could lack.
+    if (request.total === 1) this.onWhole(requestId);
   }
 
   /** SDS tells it once all segments are acknowledged, and by one participant. */
@@ -153,6 +154,10 @@ export class SeedSendModel {
     const request = this.requests.get(requestId);
     if (request === undefined || request.ephemeral) return;
     request.whole = true;
+    // A retry that waits is of a copy that has arrived after all.
+    for (const it of this.segmentsOf(requestId)) {
+      if (request.retried && it.segmentSendState === "AwaitingRateLimit") it.segmentSendState = "Confirmed";
+    }
     this.pruneCompletedChannelReqs();
   }
 

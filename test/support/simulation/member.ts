@@ -103,7 +103,7 @@ export class Member {
     const total = segments.value.length;
     const wrapped = segments.value.map((content, index) => {
       const part = total === 1 ? {} : { part: { whole: requestId, index, total } };
-      return this.#sds.wrapOutgoing(content, { now, random: 0, ephemeral: false, ...part });
+      return this.#sds.wrapOutgoing(content, { now, nanoseconds: 0, ephemeral: false, ...part });
     });
     const messageIds = wrapped.map(({ messageId }) => messageId);
     const entries = this.#sendState.accept({

@@ -69,6 +69,7 @@ const EXERCISED: Record<Boundary, string | "unused"> = {
   "clock.after": SEND,
   "chance.newId": SEND,
   "chance.random": RECEIVE,
+  "chance.nanoseconds": SEND,
   "cipher.encrypt": SEND,
   "cipher.decrypt": RECEIVE,
   "cipher.unavailable": AWAY,

@@ -303,3 +303,69 @@ test("an ephemeral message that is refused, as it waited too long, leaves no byt
   expect(await alice.outcomes(late)).toEqual(["send-error"]);
   expect(await wires()).not.toContain(own);
 });
+
+describe("what waits for the budget for longer than it is needed", () => {
+  const KEY = { origin: ORIGIN, channelId: "room" };
+  const HOUR = 60 * 60 * SECOND;
+  /** One message in so many seconds. */
+  const sparse = (epochSeconds: number) => ({ rateLimit: { enabled: true, epochSeconds, messagesPerEpoch: 1 } });
+
+  test("a retry whose first copy arrived after all: it is delivered, though its bytes are gone before it could leave", async () => {
+    const bob = await Peer.start("bob", network);
+    alice = await Peer.start("alice", network, sparse(2 * 60 * 60));
+    await bob.open();
+    await alice.open();
+    alice.messaging.automatic = false;
+    const id = await alice.send("arrives after all");
+    await network.settle();
+    const [copy] = alice.mailbox.tasks;
+    await alice.messaging.fail(0, "not confirmed");
+    expect(await alice.outcomes(id)).toEqual(["send-error"]);
+    expect((await alice.channel().retry(id)).ok).toBe(true);
+    bob.messaging.push(copy?.message ?? expect.unreachable());
+    await network.settle();
+    await pass(10 * SECOND);
+    alice.messaging.automatic = true;
+    for (let half = 0; half < 6; half++) {
+      await bob.send(`${half}`);
+      await pass(HOUR / 2);
+    }
+    expect(alice.channel().request(id)?.state).toBe("delivered");
+    expect(await alice.outcomes(id)).toEqual(["send-error", "delivered"]);
+  });
+
+  test("a retransmission that never left counts as none: nothing is given up on its account", async () => {
+    const epochMs = 6 * HOUR;
+    alice = await Peer.start("alice", network, sparse(epochMs / SECOND));
+    await alice.open();
+    await pass(epochMs - (clock.now() % epochMs));
+    const id = await alice.send("four a day");
+    await pass(epochMs - HOUR);
+    expect(alice.mailbox.tasks).toHaveLength(1);
+    expect(await alice.outcomes(id)).toEqual(["sent"]);
+    // They take turns with sync messages, until all are made and none is answered.
+    await pass(16 * epochMs);
+    expect(await alice.outcomes(id)).toEqual(["sent", "delivery-error"]);
+    const kinds = async () => {
+      const queued = await alice.storage.scan("rateLimitQueue", []);
+      return queued.map(({ row }) => (row as QueuedMessage).owner.kind);
+    };
+    expect(await kinds()).not.toContain("retransmission");
+  });
+
+  test("a sync message of a channel that is closed is not sent, and is due again once it is open", async () => {
+    const carol = await Peer.start("carol", network);
+    await carol.open();
+    for (let i = 0; i < MESSAGES_PER_EPOCH; i++) await alice.send(`uses it up ${i}`);
+    await network.settle();
+    const id = await carol.send("to be acknowledged");
+    await pass(30 * SECOND);
+    const before = alice.mailbox.tasks.length;
+    await alice.manager.closeChannel(KEY, "page");
+    await pass(2 * EPOCH_MS);
+    expect(alice.mailbox.tasks).toHaveLength(before);
+    await alice.open();
+    await pass(60 * SECOND);
+    expect(await carol.outcomes(id)).toContain("delivered");
+  });
+});

@@ -77,7 +77,7 @@ describe("O6 what the stages add to a message stays within what the network carr
         });
         sds.handleIncoming(wire, { now: NOW, messageHash: "ab".repeat(32), random: 0.5 });
       }
-      const context = { now: NOW, random: 0, ephemeral: false };
+      const context = { now: NOW, nanoseconds: 0, ephemeral: false };
       const own = sds.wrapOutgoing(new Uint8Array(1), context);
       const { wire } = sds.wrapOutgoing(new Uint8Array(LIMITS.segmentation.rawBytes), context);
       expect(wire.length).toBeLessThanOrEqual(LIMITS.sds.messageBytes);

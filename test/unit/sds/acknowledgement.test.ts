@@ -4,7 +4,7 @@ import { LIMITS } from "../../../src/limits.ts";
 import { BloomFilter, filterBytes, filterShape } from "../../../src/sds/bloom-filter.ts";
 import { lip109Layout } from "../../../src/sds/lip109-layout.ts";
 import { nimLayout } from "../../../src/sds/nim-layout.ts";
-import { craft, hashFor, Peer, runTimers, START } from "./sds-peer.ts";
+import { craft, type Done, hashFor, Peer, runTimers, START } from "./sds-peer.ts";
 
 const sds = LIMITS.sds;
 
@@ -418,6 +418,25 @@ describe("messages in several parts", () => {
       for (const { kind, messageId } of outgoing) if (kind === "retransmission") sent.push(messageId);
     });
     expect(new Set(sent)).toEqual(new Set([a]));
+  });
+
+  test("a part that is acknowledged once another is forgotten is exhausted, too: it would wait for ever", () => {
+    const alice = new Peer("alice", { limits: { exhausted: 1 } });
+    const [left, held] = alice.sendInParts("message", 2);
+    const other = alice.send("another message");
+    if (left === undefined || held === undefined) expect.unreachable();
+    alice.propagated([left, other]);
+    const leave = ({ outgoing }: Done, now: number) =>
+      alice.propagated(
+        outgoing.flatMap((sent) => (sent.kind === "retransmission" ? [sent] : [])),
+        now,
+      );
+    runTimers(alice, START + 300_000, leave);
+    expect([...alice.tables.outgoing.keys()].toSorted()).toEqual([held.messageId, other.messageId].toSorted());
+    alice.propagated([held], START + 300_000);
+    alice.receive(craft({ senderId: "bob", after: [held.messageId] }), START + 301_000);
+    runTimers(alice, START + 3_600_000, leave);
+    expect(alice.tables.outgoing.get(held.messageId)?.state).not.toBe("waiting");
   });
 
   test("a part that is acknowledged once the others are exhausted is exhausted with them", () => {

@@ -144,6 +144,25 @@ describe("with a lost message goes what it depended on", () => {
     expect(me.delivered).toEqual(["late", "liar", "its"]);
   });
 
+  test.each([false, true])(
+    "and for what comes after an earlier one, though its own time is earlier still, once that one is delivered (restarted: %s)",
+    (restarted) => {
+      const me = member();
+      me.receive(craft({ messageId: "late", after: ["first"], lamportTimestamp: BigInt(AT + 500) }));
+      const now = START + NEVER_FOUND - 2 * MINUTE;
+      runTimers(me, now);
+      me.receive(craft({ messageId: "early", after: ["second"], lamportTimestamp: BigInt(AT + 100) }), now);
+      me.receive(craft({ messageId: "its", after: ["early", "third"], lamportTimestamp: BigInt(AT + 50) }), now);
+      runTimers(me, START + NEVER_FOUND);
+      expect([me.lost, me.delivered]).toEqual([["first"], []]);
+      if (restarted) me.restart();
+      me.receive(craft({ messageId: "second", lamportTimestamp: BigInt(AT) }), START + NEVER_FOUND);
+      expect(me.delivered).toEqual(["second", "early"]);
+      me.receive(craft({ messageId: "third", lamportTimestamp: BigInt(AT) }), START + NEVER_FOUND);
+      expect(me.delivered).toEqual(["second", "early", "third", "its", "late"]);
+    },
+  );
+
   test("nor for what is found to wait for something later only when that comes", () => {
     const me = member();
     me.receive(craft({ messageId: "late", after: ["first"], lamportTimestamp: BigInt(AT + 500) }));

@@ -512,7 +512,7 @@ describe("what our messages name", () => {
     const parts = ["one", "two", "three"].map((text, part) => {
       const wrapped = bob.sds.wrapOutgoing(utf8(text), {
         now: START,
-        random: 0,
+        nanoseconds: 0,
         ephemeral: false,
         part: { whole: "message", index: part, total: 3 },
       });

@@ -200,7 +200,7 @@ test("an event that is undone leaves nothing behind, in rows or in what is deriv
         now += elapsed;
         if (interrupted) {
           const part = { whole: "undone", index: 0, total: 2 };
-          unsteady.sds.wrapOutgoing(new Uint8Array([1]), { now, random: 0, ephemeral: false, part });
+          unsteady.sds.wrapOutgoing(new Uint8Array([1]), { now, nanoseconds: 0, ephemeral: false, part });
           for (const wire of foreignWires(own[1])) {
             unsteady.sds.handleIncoming(wire, { now, messageHash: "aa", random: 0.9 });
           }

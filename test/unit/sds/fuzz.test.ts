@@ -80,7 +80,7 @@ test.each([nimLayout, lip109Layout])(
     const own: string[] = [];
     let now = START;
     for (let i = 0; i < 10; i++) {
-      const { messageId } = alice.wrapOutgoing(utf8(`${i}`), { now, random: 0, ephemeral: false });
+      const { messageId } = alice.wrapOutgoing(utf8(`${i}`), { now, nanoseconds: 0, ephemeral: false });
       alice.onPropagated(messageId, HASH, now);
       own.push(messageId);
     }
@@ -114,8 +114,8 @@ test.each([nimLayout, lip109Layout])(
     // Both ways were gone often, or this would test nothing.
     expect(counts.refused).toBeGreaterThan(MESSAGES / 20);
     expect(counts.taken).toBeGreaterThan(MESSAGES / 50);
-    expect(layout.decode(alice.wrapOutgoing(utf8("still here"), { now, random: 0, ephemeral: false }).wire).ok).toBe(
-      true,
-    );
+    expect(
+      layout.decode(alice.wrapOutgoing(utf8("still here"), { now, nanoseconds: 0, ephemeral: false }).wire).ok,
+    ).toBe(true);
   },
 );

@@ -275,7 +275,7 @@ describe("nim_eviction", () => {
       layout.christenNext(wrap);
       const { wire } = alice.sds.wrapOutgoing(bytesOf(contentOf(wireHex)), {
         now: 1_750_000_000_000,
-        random: 0,
+        nanoseconds: 0,
         ephemeral: false,
       });
       alice.commit();

@@ -94,7 +94,7 @@ export class Peer {
   }
 
   send(content: string, now = START, ephemeral = false): Wrapped {
-    const wrapped = this.sds.wrapOutgoing(utf8(content), { now, random: 0, ephemeral });
+    const wrapped = this.sds.wrapOutgoing(utf8(content), { now, nanoseconds: 0, ephemeral });
     this.commit();
     return wrapped;
   }
@@ -104,7 +104,7 @@ export class Peer {
     const parts = Array.from({ length: total }, (_, index) =>
       this.sds.wrapOutgoing(utf8(`${whole} ${index}`), {
         now,
-        random: 0,
+        nanoseconds: 0,
         ephemeral: false,
         part: { whole, index, total },
       }),

@@ -327,7 +327,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
    */
   onReleased({ owner, messageId, ephemeral }: QueuedMessage, now: number): void {
     // A surplus release has no waiting entry: drop it rather than send what nobody waits for.
-    if (owner.kind === "segment" && !this.#sendState.isAwaiting(owner.entry)) {
+    if (owner.kind === "segment" && !this.#sendState.isAwaiting(owner.entry, messageId)) {
       if (ephemeral && messageId !== undefined) this.#sds.forget(messageId);
       return;
     }
@@ -361,7 +361,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
 
   async #handOver(key: number, item: OutboxRow): Promise<void> {
     // A retry that is not needed any more: an earlier copy arrived after all.
-    if (item.owner.kind === "segment" && !this.#sendState.isAwaiting(item.owner.entry)) {
+    if (item.owner.kind === "segment" && !this.#sendState.isAwaiting(item.owner.entry, item.messageId)) {
       return this.#transact(() => this.#tables.outbox.delete(key));
     }
     // What was decided while the last one was under way may still be on its way to storage.

@@ -147,9 +147,13 @@ export class SendState {
     return entry;
   }
 
-  /** Whether a release belongs to an entry that still waits; a surplus release has none. */
-  isAwaiting(entry: number): boolean {
-    return this.#tables.pending.get(entry)?.state === "AwaitingRateLimit";
+  /**
+   * Whether a release belongs to an entry that still waits; a surplus release has none. Its key may by now be that of another
+   * message: keys of entries that are gone are given again after a restart.
+   */
+  isAwaiting(entry: number, messageId: string | undefined): boolean {
+    const row = this.#tables.pending.get(entry);
+    return row?.state === "AwaitingRateLimit" && row.messageId === messageId;
   }
 
   /** The messaging layer took the segment on. */

@@ -39,13 +39,14 @@ function load(messagesPerEpoch: number, stored: StoredRows) {
   const limiter = RateLimitManager.create({ enabled: true, epochSeconds: EPOCH_SECONDS, messagesPerEpoch }, limits);
   if (!limiter.ok) throw new Error(limiter.error);
   const outbox = tableOf<number, Waiting>("outbox", journal, [], stored);
+  const pending = tableOf<number, PendingMessagingRequest>("pending", journal, [], stored);
   const state = new SendState({
     requests: tableOf<string, RequestRow>("requests", journal, [], stored),
-    pending: tableOf<number, PendingMessagingRequest>("pending", journal, [], stored),
+    pending,
     segments: tableOf<string, SegmentRow>("segments", journal, [], stored),
   });
   const nextOutboxKey = () => Math.max(0, ...outbox.keys()) + 1;
-  return { journal, limiter: limiter.value, outbox, state, nextOutboxKey };
+  return { journal, limiter: limiter.value, outbox, pending, state, nextOutboxKey };
 }
 
 /** What becomes of an event: it is stored, it fails half-way and is undone, or the program dies before it is stored. */
@@ -128,7 +129,7 @@ class System {
 
   onReleased({ owner, messageId = "" }: QueuedMessage): void {
     const { outbox, state, nextOutboxKey } = this.core;
-    if (owner.kind === "segment" && !state.isAwaiting(owner.entry)) return;
+    if (owner.kind === "segment" && !state.isAwaiting(owner.entry, messageId)) return;
     outbox.put(nextOutboxKey(), { owner, messageId, dispatchId: this.newId("dispatch") });
   }
 
@@ -229,13 +230,11 @@ function otherTraffic(of: "neighbour" | "sync"): Action {
   };
 }
 
-/** The limiter lets something go for which nobody waits any more: a second release, or of an entry that is no more. */
+/** The limiter lets something go for which nobody waits any more: a second release, or of an entry that is no more, or another's. */
 function surplus(entry: number): Action {
   return {
     name: `surplus release for entry ${entry}`,
     apply(_model, system) {
-      // One that still waits would not be surplus.
-      if (system.core.state.isAwaiting(entry)) return [];
       const before = system.core.outbox.size;
       system.onReleased({
         ...ROOM,
@@ -265,7 +264,7 @@ function dispatch(result: "ok" | "refused" | "thrown" | "unrecorded"): Action {
       }
       outbox.delete(key);
       const { owner } = waiting;
-      if (owner.kind !== "segment" || !state.isAwaiting(owner.entry)) return [];
+      if (owner.kind !== "segment" || !state.isAwaiting(owner.entry, waiting.messageId)) return [];
       // The seed's lockstep: what was released belongs to the first entry that still waits.
       expect(waiting.messageId).toBe(model.firstAwaiting()?.messageId);
       if (result === "ok") {
@@ -304,8 +303,8 @@ const failure = (kind: RequestFailureKind, error: string): RequestFailure => ({ 
 function lateAnswer(entry: number, ok: boolean): Action {
   return {
     name: `late answer for entry ${entry}`,
-    apply(_model, { core: { state } }) {
-      if (state.isAwaiting(entry)) return [];
+    apply(_model, { core: { state, pending } }) {
+      if (pending.get(entry)?.state === "AwaitingRateLimit") return [];
       if (ok) state.onDispatched(entry, "late");
       return ok ? [] : state.onDispatchFailed(entry, failure("internal", "late"));
     },
@@ -417,7 +416,8 @@ function compare(model: SeedSendModel, { core: { state, outbox } }: System): voi
     if (owner.kind !== "segment") continue;
     // Only a retry may turn out not to be needed before it is handed over.
     const request = [...model.requests.values()].find(({ messageIds }) => messageIds.includes(messageId));
-    expect(state.isAwaiting(owner.entry) || (request?.retried && request.whole)).toBe(true);
+    const isMoot = request === undefined || (request.retried && request.whole);
+    expect(state.isAwaiting(owner.entry, messageId) || isMoot).toBe(true);
   }
 }
 

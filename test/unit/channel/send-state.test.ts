@@ -57,7 +57,8 @@ describe("send state machine", () => {
     const [entry = 0] = accept("r", 1);
     expect(state.onMessageSent("nobody's")).toEqual([]);
     expect(state.onMessageError("nobody's", { kind: "refused", error: "x" })).toEqual([]);
-    expect(state.isAwaiting(entry)).toBe(true);
+    expect(state.isAwaiting(entry, "r-0")).toBe(true);
+    expect(state.isAwaiting(entry, "of another request, which had this key before")).toBe(false);
     state.onDispatched(entry, "m");
     state.onDispatched(entry, "another");
     expect(state.onMessageSent("another")).toEqual([]);

@@ -113,6 +113,14 @@ export const SHOTS: readonly Shot[] = [
     act: (page) => openChannel(page, "Allotment"),
   },
   {
+    name: "popup-channel-paused-storage",
+    rare: true,
+    shows: ["channel paused"],
+    page: "popup.html",
+    snapshot: paused("storage-full"),
+    act: (page) => openChannel(page, "Allotment"),
+  },
+  {
     name: "popup-channel-needs-page",
     shows: ["channel without page"],
     page: "popup.html",

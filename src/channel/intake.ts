@@ -1,15 +1,16 @@
 /**
- * Whether a channel takes in what arrives. It pauses while its event log is full of events that no page has handled, and
- * while no page has asked for it for long; there may be no room to park what its cipher cannot read yet; and it is closed at
- * times, while others of its topic go on. What it skips then is fetched from the stores once it goes on: nothing of it was
- * acknowledged, so for SDS (LIP-109) it was never here. Only ephemeral messages are missed.
+ * Whether a channel takes in what arrives. It pauses while its event log is full of events that no page has handled, while
+ * no page has asked for it for long, and with all others while storage is full; there may be no room to park what its cipher
+ * cannot read yet; and it is closed at times, while others of its topic go on. What it skips then is fetched from the stores
+ * once it goes on: nothing of it was acknowledged, so for SDS (LIP-109) it was never here. Only ephemeral messages are
+ * missed.
  *
- * Other channels of the same topic notice nothing.
+ * Of what is its own, other channels of the same topic notice nothing.
  */
 import type { Clock } from "../common/clock.ts";
 import { LIMITS } from "../limits.ts";
 import type { EventLog } from "./event-log.ts";
-import type { MessagingClient, ReceivedMessage } from "./ports.ts";
+import type { MessagingClient, ReceivedMessage, StorageRoom } from "./ports.ts";
 import { type ChannelRow, type ChannelTables, ONLY_ROW } from "./rows.ts";
 import type { IntakePause } from "./types.ts";
 
@@ -17,6 +18,7 @@ export interface IntakeParts {
   readonly table: ChannelTables["channel"];
   readonly log: Pick<EventLog, "fullness">;
   readonly messaging: Pick<MessagingClient, "rewind">;
+  readonly room: Pick<StorageRoom, "isFull">;
   readonly clock: Clock;
   /** Whether nothing is parked: what comes again finds all the room that there is. */
   readonly hasRoom: () => boolean;
@@ -37,6 +39,7 @@ export class Intake {
   /** Why nothing is taken in now; `undefined` while everything is. */
   get paused(): IntakePause | undefined {
     if (this.#parts.clock.now() - this.#row.attendedAt > LIMITS.intake.unattendedMs) return "unattended";
+    if (this.#parts.room.isFull()) return "storage-full";
     const fullness = this.#parts.log.fullness();
     if (fullness >= 1) return "log-full";
     const goesOn = this.#resuming || this.#row.skippedFrom === undefined || fullness < LIMITS.intake.resumeBelow;

@@ -13,9 +13,10 @@ import type { Transactor } from "../common/transactor.ts";
 import { skipping } from "./intake.ts";
 import { mismatch, parameterProblem, takenUp } from "./parameters.ts";
 import { ParkedMessages } from "./parked-messages.ts";
-import type { MessageReceiver, MessagingEvent, ReceivedMessage, Storage } from "./ports.ts";
+import type { MessageReceiver, MessagingEvent, ReceivedMessage, Storage, StorageRoom } from "./ports.ts";
 import { wireOf } from "./profiles.ts";
 import { type ChannelRow, channelScope, ONLY_ROW, openParkedTables } from "./rows.ts";
+import { ENDLESS_ROOM } from "./shell.ts";
 import type {
   ChannelApi,
   ChannelError,
@@ -33,6 +34,7 @@ const NOTHING_READ = { undecryptable: 0, otherLayout: 0, otherMarker: 0, otherCh
 export interface LockedParts {
   /** Must not seal what it is given, which is ciphertext: there is nothing to seal it with. */
   readonly storage: Storage;
+  readonly room?: StorageRoom;
   readonly journal: Journal;
   readonly transactor: Transactor;
   readonly messaging: MessageReceiver;
@@ -44,14 +46,17 @@ class LockedChannel implements ChannelApi {
   readonly #table: Table<string, ChannelRow>;
   readonly #parked: ParkedMessages;
   readonly #messaging: MessageReceiver;
+  readonly #room: StorageRoom;
   #row: ChannelRow;
   #toldStatus = "";
 
-  constructor(key: ChannelKey, row: ChannelRow, stored: StoredRows, { journal, storage, messaging }: LockedParts) {
+  constructor(key: ChannelKey, row: ChannelRow, stored: StoredRows, parts: LockedParts) {
+    const { journal, storage, messaging, room = ENDLESS_ROOM } = parts;
     this.key = key;
     this.#table = new Table("channels", journal, channelScope(key), [[ONLY_ROW, row]]);
     this.#parked = new ParkedMessages(openParkedTables(key, journal, stored), storage);
     this.#messaging = messaging;
+    this.#room = room;
     this.#row = row;
     this.#table.observe((_key, _before, after) => {
       if (after) this.#row = after;
@@ -90,7 +95,8 @@ class LockedChannel implements ChannelApi {
   /** Inside a transaction. */
   receive(message: ReceivedMessage, now: number): void {
     if (!equalBytes(message.meta, wireOf(this.#row.profile).marker)) return;
-    if (this.#parked.park(message, now) === "full") this.#table.put(ONLY_ROW, skipping(this.#row, message, now));
+    const hasRoom = !this.#room.isFull() && this.#parked.park(message, now) !== "full";
+    if (!hasRoom) this.#table.put(ONLY_ROW, skipping(this.#row, message, now));
   }
 
   async send(): Promise<Result<never, ChannelError>> {

@@ -156,3 +156,10 @@ export interface Storage {
     range?: { readonly after?: string | number; readonly limit?: number },
   ): Promise<readonly { readonly key: StoredKey; readonly row: unknown }[]>;
 }
+
+/** Whether storage has room for more, over all channels. */
+export interface StorageRoom {
+  isFull(): boolean;
+  /** Called when it became full, and when there is room again. Returns what ends it. */
+  listen(listener: () => void): () => void;
+}

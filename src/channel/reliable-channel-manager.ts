@@ -23,7 +23,7 @@ import { openSdsTables, SDS_TABLES } from "../sds/tables.ts";
 import { openReassemblerTables, REASSEMBLER_TABLES, Reassembler } from "../segmentation/reassembler.ts";
 import type { Arrival, Unread } from "./diagnostics.ts";
 import { mismatch, parameterProblem } from "./parameters.ts";
-import type { MessageHash, MessagingClient, MessagingEvent, Storage } from "./ports.ts";
+import type { MessageHash, MessagingClient, MessagingEvent, Storage, StorageRoom } from "./ports.ts";
 import { wireOf } from "./profiles.ts";
 import { type CloseReason, ReliableChannel } from "./reliable-channel.ts";
 import {
@@ -37,7 +37,7 @@ import {
   openChannelTables,
   readWith,
 } from "./rows.ts";
-import { type Chance, nameOf, Shell, systemChance } from "./shell.ts";
+import { type Chance, ENDLESS_ROOM, nameOf, Shell, systemChance } from "./shell.ts";
 import type {
   ChannelApi,
   ChannelError,
@@ -54,6 +54,7 @@ import type {
 
 export interface ManagerParts {
   readonly storage: Storage;
+  readonly room?: StorageRoom;
   readonly journal: Journal;
   readonly transactor: Transactor;
   readonly messaging: MessagingClient;
@@ -86,6 +87,7 @@ export class ReliableChannelManager implements ChannelManagerApi {
   readonly #healthListeners = new Set<() => void>();
   readonly #budgetListeners = new Set<() => void>();
   #cancelForgetting: (() => void) | undefined;
+  #unlistenRoom: (() => void) | undefined;
   #held: () => Iterable<ChannelKey> = () => [];
 
   /** Reads everything stored and puts the channels together. Nothing runs before `start`. */
@@ -99,7 +101,8 @@ export class ReliableChannelManager implements ChannelManagerApi {
     };
     const rateLimit = RateLimitManager.create(parts.rateLimit ?? UNLIMITED, tables);
     if (!rateLimit.ok) throw new Error(rateLimit.error);
-    const shell = new Shell({ ...parts, chance: parts.chance ?? systemChance, rateLimit: rateLimit.value });
+    const { chance = systemChance, room = ENDLESS_ROOM } = parts;
+    const shell = new Shell({ ...parts, chance, room, rateLimit: rateLimit.value });
     const manager = new ReliableChannelManager(parts, shell);
     tables.budget.observe(() => {
       for (const listener of manager.#budgetListeners) listener();
@@ -119,6 +122,7 @@ export class ReliableChannelManager implements ChannelManagerApi {
     await transactor.run(() => {
       for (const channel of this.#channels.values()) channel.onStart(clock.now());
     });
+    this.#unlistenRoom = this.#shell.parts.room.listen(() => this.#inBackground(() => this.#onRoomChanged()));
     messaging.listen((event) => this.#onMessagingEvent(event));
     await messaging.start();
     for (const channel of this.#channels.values()) {
@@ -155,6 +159,7 @@ export class ReliableChannelManager implements ChannelManagerApi {
 
   async stop(): Promise<void> {
     this.#cancelForgetting?.();
+    this.#unlistenRoom?.();
     this.#shell.stop();
     for (const channel of this.#channels.values()) channel.stop();
     await this.#parts.messaging.stop();
@@ -471,17 +476,27 @@ export class ReliableChannelManager implements ChannelManagerApi {
         return this.#claimed((channel) => channel.onMessageError(requestId, { kind, error }));
       }
       case "health":
-        // SDS timers stand still while the network is away: they are told that it went, or that it is back.
-        await this.#shell.transact((now) => {
-          for (const channel of this.#channels.values()) {
-            channel.onTick(now);
-            channel.tellStatus();
-          }
-        });
-        for (const channel of this.#channels.values()) channel.searchMissing();
-        for (const listener of this.#healthListeners) listener();
+        await this.#onReachChanged();
         return true;
     }
+  }
+
+  /** SDS timers stand still while nothing can come: they are told that it is so from now on, or is so no more. */
+  async #onReachChanged(): Promise<void> {
+    await this.#shell.transact((now) => {
+      for (const channel of this.#channels.values()) {
+        channel.onTick(now);
+        channel.tellStatus();
+      }
+    });
+    for (const channel of this.#channels.values()) channel.searchMissing();
+    for (const listener of this.#healthListeners) listener();
+  }
+
+  /** Storage became full, or has room again. */
+  async #onRoomChanged(): Promise<void> {
+    await this.#onReachChanged();
+    for (const channel of this.#channels.values()) await channel.resumeIntake();
   }
 
   #onTopic(contentTopic: string): readonly ReliableChannel[] {

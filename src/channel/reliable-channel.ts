@@ -123,6 +123,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
       table: parts.tables.channel,
       log: this.#log,
       messaging: parts.shell.parts.messaging,
+      room: parts.shell.parts.room,
       clock: parts.shell.parts.clock,
       hasRoom: () => this.#parked.size === 0,
       transact: (event) => this.#transact(event),
@@ -240,7 +241,10 @@ export class ReliableChannel implements ChannelApi, ShellMember {
     if (earlier !== undefined) return ok(earlier);
     // What is encrypted already needs no cipher any more.
     const refused =
-      (encrypted === undefined ? this.#cipher.refusal : undefined) ?? this.#exceeded(payload.length) ?? this.#logFull();
+      (encrypted === undefined ? this.#cipher.refusal : undefined) ??
+      this.#exceeded(payload.length) ??
+      this.#logFull() ??
+      this.#storageFull();
     if (refused) return err(refused);
 
     const segments = encrypted === undefined ? this.#segment(payload) : ok(encrypted);
@@ -275,6 +279,14 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   #logFull(): ChannelError | undefined {
     if (this.#log.fullness() < 1) return undefined;
     return { kind: "limit", message: "the channel's log is full of events that nobody handled: handle some first" };
+  }
+
+  /** Without the bound: how much others hold is no site's business. */
+  #storageFull(): ChannelError | undefined {
+    if (!this.#shell.parts.room.isFull()) return undefined;
+    const message =
+      "the extension's storage is full: ask the person to delete channels that are not needed any more, in its popup";
+    return { kind: "limit", message };
   }
 
   /**

@@ -8,7 +8,7 @@ import type { Journal } from "../common/table.ts";
 import type { Transactor } from "../common/transactor.ts";
 import { LIMITS } from "../limits.ts";
 import type { QueuedMessage, RateLimitManager } from "../rate-limit/rate-limit-manager.ts";
-import type { MessagingClient, Storage } from "./ports.ts";
+import type { MessagingClient, Storage, StorageRoom } from "./ports.ts";
 import type { ChannelKey, ChannelListener, ChannelNotice } from "./types.ts";
 
 /** Where chance comes from; tests put a seeded source in its place. */
@@ -30,6 +30,9 @@ export const systemChance: Chance = {
 function random(): number {
   return (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) / 2 ** 32;
 }
+
+/** Storage of which nobody says how full it is. */
+export const ENDLESS_ROOM: StorageRoom = { isFull: () => false, listen: () => () => {} };
 
 /** What the shell needs of a channel. */
 export interface ShellMember {
@@ -54,6 +57,7 @@ export interface ShellParts {
   readonly journal: Journal;
   readonly transactor: Transactor;
   readonly storage: Storage;
+  readonly room: StorageRoom;
   readonly messaging: MessagingClient;
   readonly rateLimit: RateLimitManager;
   readonly clock: Clock;

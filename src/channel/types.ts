@@ -188,9 +188,10 @@ export interface ChannelSummary extends ChannelKey {
 
 /**
  * `log-full`: the site has not handled as many events as a channel may hold. `unattended`: no page has asked for the channel
- * for 30 days. What was sent meanwhile is fetched from the stores afterwards.
+ * for 30 days. `storage-full`: all channels together hold as much as they may. What was sent meanwhile is fetched from the
+ * stores afterwards.
  */
-export type IntakePause = "log-full" | "unattended";
+export type IntakePause = "log-full" | "unattended" | "storage-full";
 
 /** Messages on the channel's topic that no open channel on it could make anything of, since the last start. */
 export interface ChannelDiagnostics {

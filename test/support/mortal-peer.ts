@@ -7,7 +7,13 @@
 import { MemoryStorage } from "../../packages/reliable-channel/mock/memory-storage.ts";
 import type { VirtualClock } from "../../packages/reliable-channel/mock/virtual-clock.ts";
 import { LockedChannels } from "../../src/channel/locked-channels.ts";
-import type { MessageReceiver, MessagingClient, MessagingEvent, Storage } from "../../src/channel/ports.ts";
+import type {
+  MessageReceiver,
+  MessagingClient,
+  MessagingEvent,
+  Storage,
+  StorageRoom,
+} from "../../src/channel/ports.ts";
 import type { ReliableChannel } from "../../src/channel/reliable-channel.ts";
 import { type ManagerParts, ReliableChannelManager } from "../../src/channel/reliable-channel-manager.ts";
 import type { Chance } from "../../src/channel/shell.ts";
@@ -45,6 +51,7 @@ export const PORT_METHODS = {
     networkChanged: "sync",
     diagnostics: "sync",
   } satisfies Kinds<MessagingClient>,
+  room: { isFull: "sync", listen: "sync" } satisfies Kinds<StorageRoom>,
   clock: { now: "sync", after: "sync" } satisfies Kinds<Clock>,
   chance: { newId: "sync", random: "sync", nanoseconds: "sync" } satisfies Kinds<Chance>,
   cipher: { encrypt: "async", decrypt: "async", unavailable: "sync" } satisfies Kinds<Omit<Cipher, keyof CipherTraits>>,
@@ -53,6 +60,7 @@ export const PORT_METHODS = {
 /** What a manager is made of, and how each part is under a life's control. */
 export const MANAGER_PARTS = {
   storage: "port",
+  room: "port",
   messaging: "port",
   clock: "port",
   chance: "port",
@@ -92,6 +100,7 @@ export interface World {
 
 export interface MortalPeerOptions {
   readonly rateLimit?: RateLimitConfig;
+  readonly room?: StorageRoom;
   /** Of its channel; unencrypted by default. */
   readonly encryption?: EncryptionMode;
   readonly cipher?: Cipher;
@@ -313,7 +322,7 @@ export class MortalPeer {
       this.#stop = () => locked.stop();
       return;
     }
-    const { rateLimit, cipher = none } = this.#options;
+    const { rateLimit, room, cipher = none } = this.#options;
     const manager = await ReliableChannelManager.load({
       storage,
       journal,
@@ -323,6 +332,7 @@ export class MortalPeer {
       chance: port<Chance>("chance", this.#chance),
       cipherFor: () => port<Cipher>("cipher", cipher),
       ...(rateLimit === undefined ? {} : { rateLimit }),
+      ...(room === undefined ? {} : { room: port<StorageRoom>("room", room) }),
     });
     const told = life.outward("notice", (_channel, notice) => this.#hear(notice as ChannelNotice));
     manager.listen(told);

@@ -2,6 +2,7 @@
 
 import { MemoryStorage } from "../../packages/reliable-channel/mock/memory-storage.ts";
 import { LockedChannels } from "../../src/channel/locked-channels.ts";
+import type { StorageRoom } from "../../src/channel/ports.ts";
 import type { ReliableChannel } from "../../src/channel/reliable-channel.ts";
 import { type CipherFor, ReliableChannelManager } from "../../src/channel/reliable-channel-manager.ts";
 import type { Chance } from "../../src/channel/shell.ts";
@@ -34,6 +35,7 @@ export function seededChance(seed: number): Chance {
 
 export interface PeerOptions {
   readonly rateLimit?: RateLimitConfig;
+  readonly room?: StorageRoom;
   readonly seed?: number;
   readonly cipher?: Cipher;
   readonly cipherFor?: CipherFor;
@@ -92,7 +94,9 @@ export class Peer {
     // Tasks are out of reach.
     const messaging = new FakeMessaging(network, new FakeMailbox(mailbox.received));
     const transactor = new Transactor(journal, storage);
-    this.#locked = await LockedChannels.load({ storage, journal, transactor, messaging, clock: network.clock });
+    const { room } = this.options;
+    const parts = { storage, journal, transactor, messaging, clock: network.clock };
+    this.#locked = await LockedChannels.load({ ...parts, ...(room === undefined ? {} : { room }) });
     this.messaging = messaging;
     await this.#locked.start();
     return this.#locked;
@@ -187,6 +191,7 @@ async function load(
     clock: network.clock,
     chance,
     ...(options.rateLimit === undefined ? {} : { rateLimit: options.rateLimit }),
+    ...(options.room === undefined ? {} : { room: options.room }),
     cipherFor: options.cipherFor ?? (() => options.cipher ?? none),
   });
   return { storage, mailbox, chance, messaging, manager };

@@ -34,6 +34,7 @@ const SEND = "a three-segment send, the sender killed";
 const RECEIVE = "a three-segment receive with one segment out of order, the receiver killed";
 const FAILURE = "a failed segment and a retry, the sender killed";
 const FULL = "a log that is full and is handled, the receiver killed";
+const NO_ROOM = "storage that fills up and has room again, the receiver killed";
 const AWAY = "a cipher that goes and comes back, its side killed";
 const CLOSE = "a close and a new opening, the sender killed";
 const TAKING_UP = "a prepared channel that its page takes up, the taker killed";
@@ -45,7 +46,8 @@ type Boundary =
   | Method
   | `callback of messaging.listen ${keyof typeof MESSAGING_EVENTS}`
   | `notice ${keyof typeof NOTICES}`
-  | "callback of clock.after";
+  | "callback of clock.after"
+  | "callback of room.listen";
 
 /** Which scenario crashes before and after it; `unused`: nothing in the channel layer calls it. */
 const EXERCISED: Record<Boundary, string | "unused"> = {
@@ -65,6 +67,8 @@ const EXERCISED: Record<Boundary, string | "unused"> = {
   "messaging.peers": RECEIVE,
   "messaging.networkChanged": "unused",
   "messaging.diagnostics": "unused",
+  "room.isFull": NO_ROOM,
+  "room.listen": NO_ROOM,
   "clock.now": SEND,
   "clock.after": SEND,
   "chance.newId": SEND,
@@ -74,6 +78,7 @@ const EXERCISED: Record<Boundary, string | "unused"> = {
   "cipher.decrypt": RECEIVE,
   "cipher.unavailable": AWAY,
   "callback of clock.after": SEND,
+  "callback of room.listen": NO_ROOM,
   "callback of messaging.listen propagated": SEND,
   "callback of messaging.listen sent": SEND,
   "callback of messaging.listen error": FAILURE,
@@ -100,6 +105,7 @@ describe("every port is under a life's control", () => {
   test.each([
     ["src/channel/ports.ts", "Storage", PORT_METHODS.storage],
     ["src/channel/ports.ts", "MessagingClient", PORT_METHODS.messaging],
+    ["src/channel/ports.ts", "StorageRoom", PORT_METHODS.room],
     ["src/common/clock.ts", "Clock", PORT_METHODS.clock],
     ["src/channel/shell.ts", "Chance", PORT_METHODS.chance],
     ["src/encryption/cipher.ts", "Cipher", PORT_METHODS.cipher],

@@ -15,6 +15,7 @@ import { AwayCipher } from "../../support/away-cipher.ts";
 import type { CrashScenario } from "../../support/crash-enumerator.ts";
 import type { CrashPoints } from "../../support/crash-points.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
+import { FakeRoom } from "../../support/fake-room.ts";
 import { assertInvariants, type MemberRecord, type Sent } from "../../support/invariants.ts";
 import { MortalPeer, type World } from "../../support/mortal-peer.ts";
 import { ORIGIN, Peer, TOPIC } from "../../support/peer.ts";
@@ -268,6 +269,31 @@ async function fullLog(points: CrashPoints): Promise<void> {
   for (const requestId of requestIds) expect(alice.channel().request(requestId)).toMatchObject({ state: "delivered" });
 }
 
+/** While storage is full the receiver takes in nothing and sends nothing new; then it does both. */
+async function noRoom(points: CrashPoints): Promise<void> {
+  const world = worldOf(points);
+  const alice = await immortal("alice", world);
+  const room = new FakeRoom();
+  const bob = new MortalPeer("bob", world, { room });
+  await bob.open();
+  await bob.send(utf8("before"), "before");
+  room.fill();
+  const payload = utf8("meanwhile");
+  const sent = [{ requestId: await alice.send(payload), payload }];
+  await bob.pass(5 * SECOND);
+  expect(typesOf(await bob.log())).toEqual(["sent"]);
+  expect(await bob.act(async () => bob.channel.summary())).toMatchObject({ paused: "storage-full" });
+  await expect(bob.send(utf8("too much"), "too much")).rejects.toThrow("storage is full");
+  room.clear();
+  await bob.pass(15 * SECOND);
+  await bob.send(utf8("after"), "after");
+  await bob.pass(5 * SECOND);
+
+  expect(typesOf(await bob.log()).sort()).toEqual(["delivered", "delivered", "received", "sent", "sent"]);
+  expect(await bob.act(async () => bob.channel.summary())).not.toHaveProperty("paused");
+  await assertEnd(bob, alice, sent);
+}
+
 /** What comes while the vault is locked is parked; in which transaction it then leaves, no crash may show. */
 async function receiveWhileLocked(points: CrashPoints): Promise<void> {
   const world = worldOf(points);
@@ -350,6 +376,7 @@ export const SCENARIOS: readonly CrashScenario[] = [
   { name: "a slow cipher, its side killed", run: slowCipher },
   { name: "a conversation in both directions, one side killed", run: conversation },
   { name: "a log that is full and is handled, the receiver killed", run: fullLog },
+  { name: "storage that fills up and has room again, the receiver killed", run: noRoom },
   { name: "a prepared channel that its page takes up, the taker killed", run: takingUp },
 ];
 

@@ -1,7 +1,10 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
+import { utf8 } from "../../../src/common/bytes.ts";
+import { ok } from "../../../src/common/result.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
+import { FakeRoom } from "../../support/fake-room.ts";
 import { ORIGIN, Peer, TOPIC } from "../../support/peer.ts";
 
 // A log that tests fill with few messages, and days of ten minutes.
@@ -178,6 +181,120 @@ describe("a log that no page handles", () => {
     await network.inject({ ...captured, timestamp: 1, messageHash: "ab".repeat(32) });
     await handle(bob);
     expect(asked).toEqual([clock.now() - LIMITS.intake.lookBackMs]);
+  });
+});
+
+describe("storage that is full", () => {
+  const room = new FakeRoom();
+  const statuses = (peer: Peer) =>
+    peer.notices.flatMap(({ notice }) => (notice.type === "status" ? [notice.status.health] : []));
+
+  beforeEach(async () => {
+    room.clear();
+    await bob.kill();
+    bob = await Peer.start("bob", network, { room });
+    await bob.open();
+    await network.settle();
+  });
+
+  test("takes nothing in on any channel, and everything once there is room", async () => {
+    for (const peer of [alice, bob]) await peer.open("kitchen");
+    await send("1");
+    room.fill();
+    for (const channelId of ["room", "kitchen"]) await send("2", channelId);
+    expect([await bob.received(), await bob.received("kitchen")]).toEqual([["1"], []]);
+    expect([paused(bob), paused(bob, "kitchen")]).toEqual(["storage-full", "storage-full"]);
+    room.clear();
+    await network.settle();
+    expect([await bob.received(), await bob.received("kitchen")]).toEqual([["1", "2"], ["2"]]);
+    expect([paused(bob), paused(bob, "kitchen")]).toEqual([undefined, undefined]);
+  });
+
+  test("tells pages when it begins and when it ends", async () => {
+    bob.notices = [];
+    room.fill();
+    await network.settle();
+    expect(statuses(bob)).toEqual(["NOT_SUBSCRIBED"]);
+    room.clear();
+    await network.settle();
+    expect(statuses(bob)).toEqual(["NOT_SUBSCRIBED", "SUFFICIENTLY_HEALTHY"]);
+  });
+
+  test("refuses to send, and says what helps, but sends what was accepted", async () => {
+    alice = await Peer.start("alice", network, { room });
+    await alice.open();
+    const key = { origin: ORIGIN, channelId: "room" };
+    const options = { idempotencyKey: "once" };
+    const accepted = await alice.manager.send(key, utf8("accepted"), options);
+    room.fill();
+    expect(await alice.manager.send(key, utf8("too much"))).toMatchObject({
+      error: { kind: "limit", message: expect.stringContaining("delete channels") },
+    });
+    // Nothing more is stored for it.
+    expect(await alice.manager.send(key, utf8("accepted"), options)).toEqual(accepted);
+    await network.settle();
+    expect((await alice.log()).map(({ type }) => type)).toContain("reliable:message:sent");
+    expect(alice.channel().status().pending).toBe(0);
+    room.clear();
+    expect((await alice.manager.send(key, utf8("again"))).ok).toBe(true);
+  });
+
+  test("keeps nobody from handling what came, from closing and from deleting", async () => {
+    await send("1");
+    await bob.open("kitchen");
+    room.fill();
+    await handle(bob);
+    expect(bob.channel().acknowledged()).toBe(1);
+    expect(await bob.manager.closeChannel({ origin: ORIGIN, channelId: "kitchen" }, "user")).toEqual(ok(undefined));
+    expect(await bob.manager.deleteChannel({ origin: ORIGIN, channelId: "kitchen" })).toEqual(ok(undefined));
+    expect(bob.manager.summaries()).toHaveLength(1);
+  });
+
+  test("gives up nothing, and reports what it skipped neither as lost nor twice", async () => {
+    await send("1");
+    room.fill();
+    await send("2");
+    await send("3");
+    await pass(2 * LIMITS.sds.lostAfterMs);
+    room.clear();
+    await network.settle();
+    await pass(2 * LIMITS.sds.lostAfterMs);
+    expect((await bob.log()).map(({ type }) => type)).not.toContain("reliable:message:lost");
+    expect(await bob.received()).toEqual(["1", "2", "3"]);
+  });
+
+  test("is found full by a restart, and what came before it has room again", async () => {
+    room.fill();
+    await send("meanwhile");
+    await bob.restart();
+    await network.settle();
+    expect([paused(bob), await bob.received()]).toEqual(["storage-full", []]);
+    room.clear();
+    await network.settle();
+    expect(await bob.received()).toEqual(["meanwhile"]);
+  });
+
+  test("leaves a channel alone that is suspended, or whose log is full all the same", async () => {
+    for (let i = 1; i <= 8; i++) await send(`${i}`);
+    room.fill();
+    expect(paused(bob)).toBe("storage-full");
+    room.clear();
+    await network.settle();
+    expect(paused(bob)).toBe("log-full");
+    await handle(bob);
+    expect((await bob.received()).slice(-2)).toEqual(["7", "8"]);
+    await clock.advance(31 * DAY);
+    room.fill();
+    expect(paused(bob)).toBe("unattended");
+  });
+
+  test("says nothing to an engine that was stopped", async () => {
+    const { manager } = bob;
+    await manager.stop();
+    const commits = bob.storage.commits;
+    room.fill();
+    await clock.settle();
+    expect(bob.storage.commits).toBe(commits);
   });
 });
 

@@ -7,6 +7,7 @@ import { ok } from "../../../src/common/result.ts";
 import { none } from "../../../src/encryption/none.ts";
 import { AwayCipher } from "../../support/away-cipher.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
+import { FakeRoom } from "../../support/fake-room.ts";
 import { ORIGIN, Peer, TOPIC } from "../../support/peer.ts";
 
 const KEY = { origin: ORIGIN, channelId: "room" };
@@ -91,6 +92,23 @@ describe("while the vault is locked", () => {
     await network.settle();
     expect(await bob.received()).toEqual(["one", "typing", "two"]);
     expect(bob.storage.count("parked")).toBe(0);
+  });
+
+  test("where storage is full, ciphertexts are left to the stores", async () => {
+    const room = new FakeRoom();
+    const alice = await member("alice", SECRET);
+    const bob = await Peer.start("bob", network, { room, cipherFor: () => new AwayCipher() });
+    await bob.manager.createReliableChannel({ ...SECRET, senderId: "bob" });
+    await network.settle();
+    await bob.lock();
+    room.fill();
+    await alice.send("one");
+    await network.settle();
+    expect(bob.storage.count("parked")).toBe(0);
+    room.clear();
+    await bob.restart();
+    await network.settle();
+    expect(await bob.received()).toEqual(["one"]);
   });
 
   test("plain text is left to the stores: it is written down once it can be sealed", async () => {

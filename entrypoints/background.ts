@@ -11,6 +11,7 @@ import { browserSession } from "../src/provider/browser-session.ts";
 import { CLIPBOARD_CLEARED } from "../src/provider/clear-clipboard.ts";
 import { createPromptWindow } from "../src/provider/prompt-window.ts";
 import { HeldPort } from "../src/provider/runtime-port.ts";
+import { StorageMeter } from "../src/storage/storage-meter.ts";
 import { CLIPBOARD_ALARM, clipboardDeadline } from "../src/ui/clipboard-deadline.ts";
 
 /** Wakes the worker when the vault is due to be locked. */
@@ -24,11 +25,13 @@ export default defineBackground(() => {
   // Manifest version 2, in Firefox, calls it otherwise.
   const action = browser.action ?? browser.browserAction;
   const promptWindow = createPromptWindow(browser);
+  const storageMeter = new StorageMeter({ estimate: async () => navigator.storage.estimate(), clock: systemClock });
   const keeper: EngineKeeper = new EngineKeeper(
     async (onBroken) =>
       startEngine({
         network: await readNetwork(browser.storage.local),
         setNetwork: (config) => writeNetwork(browser.storage.local, config),
+        storageMeter,
         settings: browser.storage.local,
         setBadge({ text, colour }) {
           void action.setBadgeText({ text });

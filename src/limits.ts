@@ -336,6 +336,24 @@ export const LIMITS = {
     /** Milliseconds in the past up to which skipped messages are fetched again, whatever timestamp they carry. */
     lookBackMs: 60 * DAY,
   },
+  /** What the extension stores in all. */
+  storage: {
+    /**
+     * Bytes, and the fraction of what the browser grants: the lesser counts. Far below what it refuses, as what makes room,
+     * and what was accepted before, is written too.
+     */
+    bytes: 1024 * MIB,
+    ofQuota: 0.5,
+    /** The fraction of the bound below which there is room again: that costs a look in the stores for every channel. */
+    resumeBelow: 0.9,
+    /** Milliseconds between readings, and the least, however much is written: the browser may have to look at every file. */
+    readEveryMs: 30 * SECOND,
+    restMs: 5 * SECOND,
+    /** Bytes of content written after which it is read sooner: by about so much the bound may be passed. */
+    readAfterBytes: 16 * MIB,
+    /** Milliseconds for which storage counts as full after the browser refused a commit, each of which costs an engine. */
+    refusedMs: 5 * MINUTE,
+  },
   /** Messages that wait for the cipher of their channel, and their bytes: beyond either, catching up on the topic pauses. */
   parked: {
     messages: 10_000,

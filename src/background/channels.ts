@@ -1,6 +1,6 @@
 /** The channels of an engine: running over the messaging layer, or locked and only receiving. */
 import { LockedChannels } from "../channel/locked-channels.ts";
-import type { MessageReceiver, MessagingClient, Storage } from "../channel/ports.ts";
+import type { MessageReceiver, MessagingClient, Storage, StorageRoom } from "../channel/ports.ts";
 import { ReliableChannelManager } from "../channel/reliable-channel-manager.ts";
 import type { ChannelManagerApi, ChannelSummary } from "../channel/types.ts";
 import type { Clock } from "../common/clock.ts";
@@ -29,6 +29,7 @@ export interface EngineChannels extends NetworkView, Pick<NetworkControl, "peers
 
 interface Rows {
   readonly storage: Storage;
+  readonly room: StorageRoom;
   readonly journal: Journal;
   readonly transactor: Transactor;
   readonly clock: Clock;

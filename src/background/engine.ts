@@ -26,7 +26,9 @@ import { createProviderServer, type NetworkView } from "../provider/server.ts";
 import { type SettingsArea, UiKeys } from "../provider/ui-keys.ts";
 import { type NetworkControl, UiServer } from "../provider/ui-server.ts";
 import { Database } from "../storage/database.ts";
+import { MeteredStorage } from "../storage/metered-storage.ts";
 import { SealedStorage } from "../storage/sealed-storage.ts";
+import type { StorageMeter } from "../storage/storage-meter.ts";
 import { UI_PORT } from "../ui/background-api.ts";
 import { lockedChannels, runningChannels, usesOf } from "./channels.ts";
 import { useFastKeccak } from "./fast-keccak.ts";
@@ -36,6 +38,8 @@ export interface EngineSurroundings {
   readonly network: NetworkConfig;
   /** Stores another network; the engine is then replaced. */
   readonly setNetwork: NetworkControl["setConfig"];
+  /** Of the worker: where a commit of this engine is refused for want of room, the next one is to know. */
+  readonly storageMeter: StorageMeter;
   /** `storage.local`. */
   readonly settings: SettingsArea;
   /** Shows on the toolbar what waits for the person. */
@@ -77,11 +81,16 @@ export async function startEngine(surroundings: EngineSurroundings): Promise<Eng
 async function startOn(database: Database, surroundings: EngineSurroundings): Promise<Engine> {
   const { network, extensionId, extensionUrl, version } = surroundings;
   const dataKeys = new DataKeys();
-  const storage = new SealedStorage(database, dataKeys);
+  const { storageMeter } = surroundings;
+  const metered = new MeteredStorage(database, storageMeter);
+  // Before anything is taken in: where storage is full, that would be refused, and this engine would end at once.
+  await storageMeter.read();
+  const storage = new SealedStorage(metered, dataKeys);
   const clock = systemClock;
   const rowsOf = <S extends Storage>(storage: S) => {
     const journal = new Journal();
-    return { storage, journal, transactor: new Transactor(journal, storage, surroundings.onBroken), clock };
+    const transactor = new Transactor(journal, storage, surroundings.onBroken);
+    return { storage, room: storageMeter, journal, transactor, clock };
   };
   const rows = rowsOf(storage);
 
@@ -92,7 +101,7 @@ async function startOn(database: Database, surroundings: EngineSurroundings): Pr
   vault.onRotation(() => keys.reseal());
   const cipherPages = new CipherPages();
   // While it is locked there is nothing to seal with, and what is received are ciphertexts: they pass the seal by.
-  const unsealed = rowsOf(database);
+  const unsealed = rowsOf(metered);
   const channels = vault.locked
     ? await lockedChannels(unsealed, await createWakuReceiver({ ...unsealed, network }))
     : await runningChannels(

@@ -1,6 +1,7 @@
 /** How the storage seals content, implemented by whoever holds the data keys. */
 import type { Bytes } from "../common/bytes.ts";
 import type { Result } from "../common/result.ts";
+import { isPlain } from "./content-columns.ts";
 
 /** Bytes in a row that only a data key opens. Content is always bytes, so a sealed column is never taken for a plain one. */
 export interface Sealed {
@@ -30,6 +31,12 @@ export function isSealed(value: unknown): value is Sealed {
     "sealed" in value &&
     value.sealed instanceof Uint8Array
   );
+}
+
+/** Bytes of what stands in a content column, sealed or plain. */
+export function contentBytes(content: unknown): number {
+  if (isSealed(content)) return content.sealed.length;
+  return isPlain(content) ? content.length : 0;
 }
 
 /** The data key is not at hand: the person has to unlock first. Nothing is lost by waiting. */

@@ -14,7 +14,14 @@ import { type Bytes, utf8 } from "../common/bytes.ts";
 import type { RowChange, StoredKey } from "../common/table.ts";
 import { LIMITS } from "../limits.ts";
 import { CONTENT_COLUMNS, contentColumn, isPlain, readContent, withContent } from "./content-columns.ts";
-import { BrokenSealError, type ContentSealer, isSealed, LockedError, type SealFailure } from "./content-sealer.ts";
+import {
+  BrokenSealError,
+  type ContentSealer,
+  contentBytes,
+  isSealed,
+  LockedError,
+  type SealFailure,
+} from "./content-sealer.ts";
 
 interface StoredRow {
   readonly key: StoredKey;
@@ -100,7 +107,7 @@ export class SealedStorage implements Storage {
       for (const { key, row } of rows) {
         const column = contentColumn(table, key);
         const content = column && readContent(column, row);
-        bytes += isSealed(content) ? content.sealed.length : isPlain(content) ? content.length : 0;
+        bytes += contentBytes(content);
         const stale = isSealed(content) ? content.by !== by : isPlain(content);
         if (stale) changes.push(this.#sealed({ table, key, row: this.#unsealed(table, key, row) }));
       }

@@ -3,7 +3,7 @@
  * service nodes in memory.
  */
 import { lockedChannels, runningChannels, usesOf } from "../../../src/background/channels.ts";
-import type { Storage } from "../../../src/channel/ports.ts";
+import type { Storage, StorageRoom } from "../../../src/channel/ports.ts";
 import type { ChannelManagerApi } from "../../../src/channel/types.ts";
 import { utf8 } from "../../../src/common/bytes.ts";
 import type { Clock } from "../../../src/common/clock.ts";
@@ -60,7 +60,7 @@ export async function startBackground({ disk, session, clock, nodes, window }: B
   const storage = new SealedStorage(disk, dataKeys);
   const rowsOf = (storage: Storage) => {
     const journal = new Journal();
-    return { storage, journal, transactor: new Transactor(journal, storage), clock };
+    return { storage, room: ENDLESS_ROOM, journal, transactor: new Transactor(journal, storage), clock };
   };
   const rows = rowsOf(storage);
   const newId = () => crypto.randomUUID();
@@ -98,6 +98,9 @@ export async function startBackground({ disk, session, clock, nodes, window }: B
   await channels.start();
   return { manager, permissions, vault, accept: (port) => void server.accept(port) };
 }
+
+/** The memory of a test. */
+const ENDLESS_ROOM: StorageRoom = { isFull: () => false, listen: () => () => {} };
 
 /** Nobody guesses the password of a mock, so it need not take long. */
 const deriveQuickly: DeriveKey = async (password, salt, iterations) =>

@@ -88,7 +88,7 @@ describe("errors by code", () => {
 });
 
 describe("limits", () => {
-  const { origin, provider, segmentation, eventLog, finalRequests, messaging, sds } = LIMITS;
+  const { origin, provider, segmentation, eventLog, finalRequests, messaging, sds, storage } = LIMITS;
 
   test("are the numbers of the code", () => {
     const rows = tableOf(`${FOLDER}/limits.md`, "what | limit | beyond it");
@@ -113,8 +113,10 @@ describe("limits", () => {
       ],
       ["events in the log of a channel", words(eventLog.events)],
       ["bytes of messages in the log of a channel", words(eventLog.bytes)],
+      ["bytes stored for all sites together", `${words(storage.bytes)}, or half of what the browser grants`],
     ]);
-    expect(rows.at(-3)?.[2]).toBe(`\`LimitExceeded\` for ${time(origin.refusalBlockMs)}`);
+    expect(storage.ofQuota).toBe(1 / 2);
+    expect(rows.at(-4)?.[2]).toBe(`\`LimitExceeded\` for ${time(origin.refusalBlockMs)}`);
     expect(readPage(SEND)).toContain(`${words(MAX_MESSAGE_BYTES)} bytes`);
     expect(readPage(RECEIVE)).toContain(`room for ${words(eventLog.events)} events`);
   });

@@ -1,6 +1,6 @@
 /** Writes docs/simulation.md: what becomes of messages in channels of 3, 10 and 50 members when copies are lost. */
 import { writeFileSync } from "node:fs";
-import { breaches } from "./breaches.ts";
+import { breaches, falselyDelivered } from "./breaches.ts";
 import { concurrentOrder } from "./order.ts";
 import { eventsOf, type SimulationOptions, simulate } from "./simulation.ts";
 
@@ -27,7 +27,7 @@ function rowOf(members: number, loss: number, store: boolean): string {
   const runs = seeds.map((seed) => {
     const options: SimulationOptions = { seed, members, messages: MESSAGES, loss, store };
     const run = simulate(options);
-    return { ...run, breaches: breaches(run), concurrent: concurrentOrder(run) };
+    return { ...run, breaches: [...breaches(run), ...falselyDelivered(run)], concurrent: concurrentOrder(run) };
   });
   const total = (count: (run: (typeof runs)[number]) => number) => runs.reduce((sum, run) => sum + count(run), 0);
   const perMessage = (count: (run: (typeof runs)[number]) => number) => total(count) / runs.length / MESSAGES;

@@ -84,7 +84,8 @@ is the same everywhere.** An application that needs one has to establish it by i
 
 **Breaches**: of the invariants I1–I5, all of which are checked. Every member has the send state machine of a channel, and is
 told by its messaging layer what became of what it handed over, once or twice, before or after others acknowledge it: so
-each request has one outcome, and is delivered only after it was sent. Here the messaging layer gives nothing up; the property
+each request has one outcome, and is delivered only after it was sent. What is told delivered while nobody else has all of it
+is counted too: a bloom filter may hit by chance. Here the messaging layer gives nothing up; the property
 tests let it do that too, and kill processes. The same invariants are checked on whole channels in the tests that use
 \`test/support/invariants.ts\`.
 

@@ -10,7 +10,7 @@ const PEER_TIMES: Readonly<Record<number, number>> = { 0: 50, 1000: 10, 10000: 4
 const GOALS: Readonly<Record<number, number>> = { 0: 5, 1000: 5, 10000: 5, 100000: 300 };
 /** How much more the longest history may cost than the one of 1,000 messages. */
 const FLATNESS = 1.2;
-/** Messages of a round there: what is forgotten a few dozen at once is forgotten in every round. */
+/** Messages of a round there: what is forgotten a hundred at once is forgotten in every round. */
 const FLATNESS_TIMES = 125;
 /** Rounds there until both sides begin anew: so the one of 1,000 messages never has more than 2,000. */
 const FLATNESS_ROUNDS = 8;

@@ -61,8 +61,8 @@ export const LIMITS = {
     /** Bytes of exact wire messages kept for retransmission and repair, per channel. */
     wireBytes: 16 * MIB,
     /** Rows, and bytes of wire messages, forgotten at once: enough that fetching them from memory is worth it. */
-    forgottenRows: 64,
-    forgottenBytes: 64 * KIB,
+    forgottenRows: 100,
+    forgottenBytes: 128 * KIB,
     /** Milliseconds that exact wire bytes outlive their acknowledgement: several gaps, each found after the last repair. */
     wireKeptMs: 1 * HOUR,
     /** Milliseconds from propagation to the first retransmission; doubles each time. */

@@ -3,7 +3,7 @@ import type { Table } from "../common/table.ts";
 import { LIMITS } from "../limits.ts";
 
 /**
- * Forgets what comes first in this order once the table holds more rows than `bound`: a few dozen at once.
+ * Forgets what comes first in this order once the table holds more rows than `bound`: about a hundred at once.
  *
  * What is forgotten was written long ago, and has to be fetched from memory. Its neighbours come along, but would be gone
  * again by the next message.

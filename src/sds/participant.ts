@@ -355,7 +355,7 @@ export class Participant {
     if (!ephemeral) log.noteFirstHash(message.messageId, messageHash);
     if (message.content.length === 0 || !wantsAcknowledgement(message)) return;
     summary.note(message.messageId);
-    sync.oweAcknowledgement(undefined, random, members.active(clock.ms));
+    sync.oweAcknowledgement(undefined, random, () => members.active(clock.ms));
   }
 
   /** A stamp from the far future must not carry our clock, or the order of the log, away from the time that it is. */
@@ -390,7 +390,7 @@ export class Participant {
     wires.keepForRepair(messageId, onOwnBuffer(wire), clock.ms);
     wires.prune(clock.ms);
     if (!wantsAcknowledgement(message)) return;
-    sync.oweAcknowledgement({ messageId, senderId }, random, members.active(clock.ms));
+    sync.oweAcknowledgement({ messageId, senderId }, random, () => members.active(clock.ms));
     if (lamport > joinHorizon(this.#state)) members.spoke(senderId, lamport);
   }
 

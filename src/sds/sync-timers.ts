@@ -26,18 +26,24 @@ export class SyncTimers {
    *
    * @param newest what another member may acknowledge in our place; absent if the sender asks once more
    * @param random uniform in [0, 1)
+   * @param members how many may answer
    */
-  oweAcknowledgement(newest: MessageRef | undefined, random: number, members: number): void {
-    const { awakeMs, ackOwed, lastAckSyncMs, referenceMembers } = this.#meta.row;
+  oweAcknowledgement(newest: MessageRef | undefined, random: number, members: () => number): void {
+    const { ackOwed } = this.#meta.row;
+    const dueMs = ackOwed?.dueMs ?? this.#drawAckSync(random, members());
+    const replaceable = newest !== undefined && (ackOwed === undefined || ackOwed.newest !== undefined);
+    this.#meta.change({ ackOwed: { dueMs, ...(replaceable ? { newest } : {}) } });
+  }
+
+  #drawAckSync(random: number, members: number): number {
+    const { awakeMs, lastAckSyncMs, referenceMembers } = this.#meta.row;
     const gap = referenceMembers ? this.#bounds.ackSyncReferenceGapMs : this.#bounds.ackSyncGapMs;
     const { ackSyncMinMs, ackSyncMaxMs } = this.#bounds;
     // Everyone draws, and the earliest of many draws is early: with the root of their number the first answer comes about
     // as soon in a large group as in a small one, and silences most others before their turn.
     const latest = ackSyncMaxMs * Math.sqrt(Math.max(1, members));
     const drawn = awakeMs + ackSyncMinMs + random * (latest - ackSyncMinMs);
-    const dueMs = ackOwed?.dueMs ?? Math.max(drawn, (lastAckSyncMs ?? Number.NEGATIVE_INFINITY) + gap);
-    const replaceable = newest !== undefined && (ackOwed === undefined || ackOwed.newest !== undefined);
-    this.#meta.change({ ackOwed: { dueMs, ...(replaceable ? { newest } : {}) } });
+    return Math.max(drawn, (lastAckSyncMs ?? Number.NEGATIVE_INFINITY) + gap);
   }
 
   /** `senderId` names `history`: unless it is its own message, it has acknowledged what we were about to. */

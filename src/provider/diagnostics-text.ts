@@ -43,7 +43,9 @@ export function diagnosticsText({ now, browser, snapshot, manager, messaging }: 
     failedRequests: failed
       .slice(0, LIMITS.provider.diagnosedFailures)
       .map(({ createdAt, state, bytes, failure, error }) => {
-        return { createdAt: time(createdAt), state, bytes, failure, error };
+        // What encrypts may be the site's own: its words may quote what they are about.
+        const words = failure === "encryption" ? undefined : error;
+        return { createdAt: time(createdAt), state, bytes, failure, error: words };
       }),
     messaging: messaging && {
       ...messaging,

@@ -2,6 +2,7 @@ import { describe, expect, test, vi } from "vitest";
 import type { MessagingDiagnostics } from "../../../src/channel/ports.ts";
 import { err, ok } from "../../../src/common/result.ts";
 import { LIMITS } from "../../../src/limits.ts";
+import { diagnosticsText } from "../../../src/provider/diagnostics-text.ts";
 import { ErrorCode } from "../../../src/provider/provider-api.ts";
 import { SeenFailures } from "../../../src/provider/seen-failures.ts";
 import type { UiAnswer, UiCommand, UiSnapshot } from "../../../src/ui/background-api.ts";
@@ -498,5 +499,23 @@ describe("diagnostics as text", () => {
     for (const secret of ["Secret circle", "Book club", "what was said", SITE, "room", "sender of"]) {
       expect(text).not.toContain(secret);
     }
+  });
+
+  test("have no words of the site's own, which may quote what it was to encrypt", async () => {
+    const { world, page, popup } = await opened();
+    await page.provider.send("room", new TextEncoder().encode("what was said"));
+    const { manager } = await world.worker();
+    await manager.settle({ origin: SITE, channelId: "room" }, "send-error");
+    await world.clock.advance(100);
+    const snapshot = popup.snapshot();
+    const failed = (failure: "encryption" | "refused", error: string) => {
+      const requests = snapshot.requests.map((request) => ({ ...request, failure, error }));
+      const parts = { now: 0, browser: "Test browser", manager, messaging: undefined };
+      return diagnosticsText({ ...parts, snapshot: { ...snapshot, requests } });
+    };
+    expect(failed("refused", "420: too large")).toContain("420: too large");
+    const text = failed("encryption", "encryption failed: cannot encrypt what was said");
+    expect(text).not.toContain("what was said");
+    expect(JSON.parse(text)).toMatchObject({ failedRequests: [{ state: "send-error", failure: "encryption" }] });
   });
 });

@@ -1,3 +1,5 @@
+import { lowerBound } from "./lower-bound.ts";
+
 /** Entries of a block at most, and where blocks are filled at once: half of that, so that they have room. */
 const BLOCK = 512;
 const FILLED = BLOCK / 2;
@@ -29,15 +31,10 @@ class Block {
 
   /** The place of the first entry that is not below (order, key). */
   positionOf(order: number, key: string): number {
-    let [low, high] = [this.start, this.keys.length];
+    const { start, keys } = this;
     // Most often the first: what is forgotten is what came first.
-    if (low < high && !this.isBelow(low, order, key)) return low;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.isBelow(middle, order, key)) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    if (start < keys.length && !this.isBelow(start, order, key)) return start;
+    return start + lowerBound(keys.length - start, (place) => this.isBelow(start + place, order, key));
   }
 
   /** False where it is full: then it is to be split. */
@@ -156,16 +153,10 @@ export class SortedKeys {
   /** The place of the first block that does not end below (order, key). */
   #blockOf(order: number, key: string): number {
     const blocks = this.#blocks;
-    let [low, high] = [0, blocks.length];
     // Most often at one of the ends: what is new goes to one, and what is forgotten is at the other.
-    if (low === high || blocks[high - 1]?.endsBelow(order, key)) return high;
-    if (!blocks[low]?.endsBelow(order, key)) return low;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (blocks[middle]?.endsBelow(order, key)) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    if (blocks.at(-1)?.endsBelow(order, key)) return blocks.length;
+    if (!blocks[0]?.endsBelow(order, key)) return 0;
+    return lowerBound(blocks.length, (place) => blocks[place]?.endsBelow(order, key) === true);
   }
 }
 

@@ -20,8 +20,8 @@ interface Rank {
  * The buffer of incoming messages with unmet causal dependencies of LIP-109, and the dependencies that are looked for.
  *
  * A reverse index leads from a dependency to what waits for it, so that its arrival costs a step for each of these, and a
- * write for each that it releases, however many messages are parked. Every parked message waits, directly or through other parked ones, for a missing one; so once
- * each missing one has come or is given up, nothing is parked.
+ * write for each that it releases, however many messages are parked. Every parked message waits, directly or through
+ * other parked ones, for a missing one; so once each missing one has come or is given up, nothing is parked.
  */
 export class IncomingBuffer {
   readonly #incoming: SdsTables["incoming"];

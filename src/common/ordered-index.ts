@@ -1,4 +1,4 @@
-import { type Entry, SortedKeys } from "./sorted-keys.ts";
+import { type Ordered, SortedEntries } from "./sorted-entries.ts";
 import type { Table } from "./table.ts";
 
 /**
@@ -6,22 +6,24 @@ import type { Table } from "./table.ts";
  * out. Derived from the table, and so right after a restart and after an event that was undone.
  */
 export class OrderedIndex<V> {
-  readonly #sorted: SortedKeys;
+  readonly #table: Table<string, V>;
+  readonly #sorted: SortedEntries;
 
   constructor(table: Table<string, V>, orderOf: (row: V) => number | undefined) {
-    const loaded: Entry[] = [];
-    let sorted: SortedKeys | undefined;
-    table.observe((key, before, after) => {
+    this.#table = table;
+    const loaded: Ordered[] = [];
+    let sorted: SortedEntries | undefined;
+    table.observe((_key, before, after, entry) => {
       const was = before === undefined ? undefined : orderOf(before);
       const is = after === undefined ? undefined : orderOf(after);
       if (sorted === undefined) {
-        if (is !== undefined) loaded.push({ order: is, key });
+        if (is !== undefined) loaded.push({ order: is, entry });
       } else if (was !== is) {
-        if (was !== undefined) sorted.remove(was, key);
-        if (is !== undefined) sorted.insert(is, key);
+        if (was !== undefined) sorted.remove(was, entry);
+        if (is !== undefined) sorted.insert(is, entry);
       }
     });
-    sorted = new SortedKeys(loaded);
+    sorted = new SortedEntries(loaded);
     this.#sorted = sorted;
   }
 
@@ -29,8 +31,16 @@ export class OrderedIndex<V> {
     return this.#sorted.size;
   }
 
-  first(): Entry | undefined {
-    return this.#sorted.first();
+  first(): { readonly order: number; readonly key: string } | undefined {
+    const first = this.#sorted.first();
+    return first && { order: first.order, key: first.entry.key };
+  }
+
+  /** Deletes the first row of the table, without looking it up. False where there is none. */
+  deleteFirst(): boolean {
+    const first = this.#sorted.first();
+    if (first) this.#table.deleteEntry(first.entry);
+    return first !== undefined;
   }
 
   /** The highest number. */

@@ -7,8 +7,10 @@
  * any instruction loses only events that nobody was told about.
  */
 
+import { Column, type Entry, type Key } from "./entries.ts";
+
 /** A key inside storage: the owning scope (such as a channel) followed by the row's own key. */
-export type StoredKey = readonly (string | number)[];
+export type StoredKey = readonly Key[];
 
 /** One row to write, or to delete where `row` is `undefined`. */
 export interface RowChange {
@@ -47,90 +49,105 @@ export class Journal {
 }
 
 /** Rows that the core works on: in memory as a whole, and in storage. Rows are immutable; to change one, put another. */
-export class Table<K extends string | number, V> {
+export class Table<K extends Key, V> {
   readonly name: string;
   readonly #journal: Journal;
   readonly #scope: StoredKey;
-  readonly #rows: Map<K, V>;
-  readonly #observers: ((key: K, before: V | undefined, after: V | undefined) => void)[] = [];
+  readonly #column: Column<K, V>;
+  readonly #observers: Observer<K, V>[] = [];
 
-  constructor(name: string, journal: Journal, scope: StoredKey, rows: Iterable<readonly [K, V]> = []) {
+  /** @param column where it shares its keys with other tables; their rows under them are found by one look-up */
+  constructor(
+    name: string,
+    journal: Journal,
+    scope: StoredKey,
+    rows: Iterable<readonly [K, V]> = [],
+    column: Column<K, V> = Column.only(),
+  ) {
     this.name = name;
     this.#journal = journal;
     this.#scope = scope;
-    this.#rows = new Map(rows);
+    this.#column = column;
+    for (const [key, row] of rows) column.set(column.at(key), row);
   }
 
   get size(): number {
-    return this.#rows.size;
+    return this.#column.size;
   }
 
   get(key: K): V | undefined {
-    return this.#rows.get(key);
+    const entry = this.#column.find(key);
+    return entry && this.#column.rowOf(entry);
   }
 
   has(key: K): boolean {
-    return this.#rows.has(key);
+    return this.get(key) !== undefined;
   }
 
-  /** In insertion order; after a restart, in key order. Code that needs an order keeps it in the key. */
-  entries(): IterableIterator<[K, V]> {
-    return this.#rows.entries();
+  /** In no order that code may rely on: where one is needed, it is in the key. */
+  *entries(): Generator<[K, V], undefined> {
+    for (const [{ key }, row] of this.#column.entries()) yield [key, row];
   }
 
-  keys(): IterableIterator<K> {
-    return this.#rows.keys();
+  *keys(): Generator<K, undefined> {
+    for (const [{ key }] of this.#column.entries()) yield key;
   }
 
-  values(): IterableIterator<V> {
-    return this.#rows.values();
+  *values(): Generator<V, undefined> {
+    for (const [, row] of this.#column.entries()) yield row;
   }
 
   put(key: K, row: V): void {
-    this.#write(key, this.#rows.get(key), row);
+    this.#write(this.#column.at(key), row);
   }
 
   delete(key: K): void {
-    const before = this.#rows.get(key);
-    if (before !== undefined) this.#write(key, before, undefined);
+    const entry = this.#column.find(key);
+    if (entry) this.deleteEntry(entry);
+  }
+
+  /** Deletes the row of an entry that an observer was told of, without looking it up. */
+  deleteEntry(entry: Entry<K>): void {
+    if (this.#column.rowOf(entry) !== undefined) this.#write(entry, undefined);
   }
 
   /** For indexes derived from the rows: called after every write and after every undo of one, and now for each row. */
-  observe(observer: (key: K, before: V | undefined, after: V | undefined) => void): void {
+  observe(observer: Observer<K, V>): void {
     this.#observers.push(observer);
-    for (const [key, row] of this.#rows) observer(key, undefined, row);
+    for (const [entry, row] of this.#column.entries()) observer(entry.key, undefined, row, entry);
   }
 
-  #write(key: K, before: V | undefined, after: V | undefined): void {
+  #write(entry: Entry<K>, after: V | undefined): void {
+    const before = this.#column.rowOf(entry);
     // First: a write that fails half-way, as where an observer throws, is undone as well.
-    this.#journal.note(new TableWrite(this.name, [...this.#scope, key], key, before, after, this.#restore));
-    this.#set(key, before, after);
+    this.#journal.note(new TableWrite(this.name, [...this.#scope, entry.key], entry, before, after, this.#restore));
+    this.#set(entry, before, after);
   }
 
-  readonly #restore: Restore<K, V> = (key, after, before) => this.#set(key, after, before);
+  readonly #restore: Restore<K, V> = (entry, after, before) => this.#set(entry, after, before);
 
-  #set(key: K, before: V | undefined, after: V | undefined): void {
-    if (after === undefined) this.#rows.delete(key);
-    else this.#rows.set(key, after);
-    for (const observer of this.#observers) observer(key, before, after);
+  #set(entry: Entry<K>, before: V | undefined, after: V | undefined): void {
+    this.#column.set(entry, after);
+    for (const observer of this.#observers) observer(entry.key, before, after, entry);
   }
 }
 
-type Restore<K, V> = (key: K, after: V | undefined, before: V | undefined) => void;
+type Observer<K extends Key, V> = (key: K, before: V | undefined, after: V | undefined, entry: Entry<K>) => void;
+type Restore<K extends Key, V> = (entry: Entry<K>, after: V | undefined, before: V | undefined) => void;
 
 /** One object for each write, and no closure: there are more of these than of anything else. */
-class TableWrite<K, V> implements Write {
+class TableWrite<K extends Key, V> implements Write {
   readonly table: string;
   readonly key: StoredKey;
   readonly row: V | undefined;
-  readonly #own: K;
+  readonly #entry: Entry<K>;
   readonly #before: V | undefined;
   readonly #restore: Restore<K, V>;
 
   constructor(
     table: string,
     key: StoredKey,
-    own: K,
+    entry: Entry<K>,
     before: V | undefined,
     after: V | undefined,
     restore: Restore<K, V>,
@@ -138,18 +155,18 @@ class TableWrite<K, V> implements Write {
     this.table = table;
     this.key = key;
     this.row = after;
-    this.#own = own;
+    this.#entry = entry;
     this.#before = before;
     this.#restore = restore;
   }
 
   undo(): void {
-    this.#restore(this.#own, this.row, this.#before);
+    this.#restore(this.#entry, this.row, this.#before);
   }
 }
 
 /** Rows too large to hold in memory, such as message bytes: the core only writes them; shells read them from storage. */
-export class ColdTable<K extends string | number, V> {
+export class ColdTable<K extends Key, V> {
   readonly name: string;
   readonly #journal: Journal;
   readonly #scope: StoredKey;
@@ -174,17 +191,18 @@ export class ColdTable<K extends string | number, V> {
 }
 
 /** Rows of one scope as storage gave them, by table name: own key and row. */
-export type StoredRows = (table: string) => Iterable<readonly [string | number, unknown]>;
+export type StoredRows = (table: string) => Iterable<readonly [Key, unknown]>;
 
 /**
  * A table over rows that this project wrote. Storage is inside the border: its schema version says that the rows have
  * this shape, so they are not parsed again.
  */
-export function tableOf<K extends string | number, V>(
+export function tableOf<K extends Key, V>(
   name: string,
   journal: Journal,
   scope: StoredKey,
   stored: StoredRows,
+  column?: Column<K, V>,
 ): Table<K, V> {
-  return new Table<K, V>(name, journal, scope, stored(name) as Iterable<readonly [K, V]>);
+  return new Table<K, V>(name, journal, scope, stored(name) as Iterable<readonly [K, V]>, column);
 }

@@ -11,11 +11,7 @@ import { LIMITS } from "../limits.ts";
 export function forgetBeyond<V>(bound: number, table: Table<string, V>, order: OrderedIndex<V>): void {
   if (table.size <= bound) return;
   const left = bound - spare(bound, LIMITS.sds.forgottenRows - 1);
-  while (table.size > left) {
-    const first = order.first();
-    if (!first) return;
-    table.delete(first.key);
-  }
+  while (table.size > left && order.deleteFirst());
 }
 
 /** How far below a bound to go at once: as far as this, and by a hundredth at most. */

@@ -65,7 +65,8 @@ export class KeptWires {
     for (;;) {
       const first = this.#byEnd.first();
       if (!first || (first.order > ms && this.#releasedBytes <= left)) return;
-      this.drop(first.key);
+      this.#wires.delete(first.key);
+      this.#byEnd.deleteFirst();
     }
   }
 

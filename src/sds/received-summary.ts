@@ -60,7 +60,7 @@ export class ReceivedSummary {
       const oldest = this.#bySequence.first();
       const row = oldest && this.#summary.get(oldest.key);
       if (!oldest || !row || sends - row.sends < this.#bounds.filterRepeats) return;
-      this.#summary.delete(oldest.key);
+      this.#bySequence.deleteFirst();
     }
   }
 }

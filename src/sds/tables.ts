@@ -5,6 +5,7 @@
  * Times named `…Ms` of timers are readings of the awake clock (`awake-clock.ts`), not of the wall clock.
  */
 import type { Bytes } from "../common/bytes.ts";
+import { Entries, Entry } from "../common/entries.ts";
 import { ColdTable, type Journal, type StoredKey, type StoredRows, type Table, tableOf } from "../common/table.ts";
 import type { Part } from "./message.ts";
 
@@ -221,19 +222,28 @@ export const SDS_TABLES = [
 /** Names in storage of the tables that are only written, and read one row at a time. */
 export const SDS_COLD_TABLES = ["sdsWires"] as const;
 
+/** What there is of a message, from its arrival until its id is forgotten. */
+class MessageEntry extends Entry<string> {
+  seen: SeenRow | undefined = undefined;
+  log: LogRow | undefined = undefined;
+  wireSize: WireSizeRow | undefined = undefined;
+  summary: SummaryRow | undefined = undefined;
+}
+
 export function openSdsTables(journal: Journal, scope: StoredKey, stored: StoredRows): SdsTables {
+  const messages = new Entries<string, MessageEntry>(MessageEntry);
   return {
     meta: tableOf("sdsMeta", journal, scope, stored),
-    log: tableOf("sdsLog", journal, scope, stored),
-    seen: tableOf("sdsSeen", journal, scope, stored),
+    log: tableOf("sdsLog", journal, scope, stored, messages.column("log")),
+    seen: tableOf("sdsSeen", journal, scope, stored, messages.column("seen")),
     outgoing: tableOf("sdsOutgoing", journal, scope, stored),
     holders: tableOf("sdsHolders", journal, scope, stored),
     incoming: tableOf("sdsIncoming", journal, scope, stored),
     missing: tableOf("sdsMissing", journal, scope, stored),
     members: tableOf("sdsMembers", journal, scope, stored),
-    summary: tableOf("sdsSummary", journal, scope, stored),
+    summary: tableOf("sdsSummary", journal, scope, stored, messages.column("summary")),
     repairs: tableOf("sdsRepairs", journal, scope, stored),
-    wireSizes: tableOf("sdsWireSizes", journal, scope, stored),
+    wireSizes: tableOf("sdsWireSizes", journal, scope, stored, messages.column("wireSize")),
     wires: new ColdTable("sdsWires", journal, scope),
   };
 }

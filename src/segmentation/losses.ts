@@ -221,11 +221,7 @@ export class Losses {
 }
 
 function forgetOldest<V>(table: Table<string, V>, byOrder: OrderedIndex<V>, bound: number): void {
-  while (table.size > bound) {
-    const oldest = byOrder.first();
-    if (oldest === undefined) return;
-    table.delete(oldest.key);
-  }
+  while (table.size > bound && byOrder.deleteFirst());
 }
 
 /** The id of one of the messages of a set: that of its first segment, if that one or the next is here. */

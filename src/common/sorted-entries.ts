@@ -1,49 +1,50 @@
+import type { Entry } from "./entries.ts";
 import { lowerBound } from "./lower-bound.ts";
 
 /** Entries of a block at most, and where blocks are filled at once: half of that, so that they have room. */
 const BLOCK = 512;
 const FILLED = BLOCK / 2;
 
-export interface Entry {
+export interface Ordered {
   readonly order: number;
-  readonly key: string;
+  readonly entry: Entry<string>;
 }
 
 /** Neighbouring entries. What is taken from the front stays until the block is gone: only `start` moves. */
 class Block {
   readonly orders: number[];
-  readonly keys: string[];
+  readonly entries: Entry<string>[];
   start = 0;
 
-  constructor(orders: number[], keys: string[]) {
+  constructor(orders: number[], entries: Entry<string>[]) {
     this.orders = orders;
-    this.keys = keys;
+    this.entries = entries;
   }
 
   isBelow(position: number, order: number, key: string): boolean {
     const its = this.orders[position] ?? 0;
-    return its < order || (its === order && (this.keys[position] ?? "") < key);
+    return its < order || (its === order && (this.entries[position]?.key ?? "") < key);
   }
 
   endsBelow(order: number, key: string): boolean {
-    return this.isBelow(this.keys.length - 1, order, key);
+    return this.isBelow(this.entries.length - 1, order, key);
   }
 
   /** The place of the first entry that is not below (order, key). */
   positionOf(order: number, key: string): number {
-    const { start, keys } = this;
+    const { start, entries } = this;
     // Most often the first: what is forgotten is what came first.
-    if (start < keys.length && !this.isBelow(start, order, key)) return start;
-    return start + lowerBound(keys.length - start, (place) => this.isBelow(start + place, order, key));
+    if (start < entries.length && !this.isBelow(start, order, key)) return start;
+    return start + lowerBound(entries.length - start, (place) => this.isBelow(start + place, order, key));
   }
 
   /** False where it is full: then it is to be split. */
-  insert(order: number, key: string): boolean {
-    if (this.keys.length === BLOCK) this.#compact();
-    if (this.keys.length === BLOCK) return false;
-    const position = this.positionOf(order, key);
+  insert(order: number, entry: Entry<string>): boolean {
+    if (this.entries.length === BLOCK) this.#compact();
+    if (this.entries.length === BLOCK) return false;
+    const position = this.positionOf(order, entry.key);
     this.orders.splice(position, 0, order);
-    this.keys.splice(position, 0, key);
+    this.entries.splice(position, 0, entry);
     return true;
   }
 
@@ -51,41 +52,41 @@ class Block {
     if (position === this.start) this.start++;
     else {
       this.orders.splice(position, 1);
-      this.keys.splice(position, 1);
+      this.entries.splice(position, 1);
     }
   }
 
   /** Takes the upper half out of a full one. */
   split(): Block {
-    return new Block(this.orders.splice(FILLED), this.keys.splice(FILLED));
+    return new Block(this.orders.splice(FILLED), this.entries.splice(FILLED));
   }
 
   #compact(): void {
     this.orders.splice(0, this.start);
-    this.keys.splice(0, this.start);
+    this.entries.splice(0, this.start);
     this.start = 0;
   }
 }
 
 /**
- * Keys in ascending order of a number, then of the key; each such pair once.
+ * Entries in ascending order of a number, then of their key; each such pair once.
  *
  * In blocks: a change moves the entries of one block, however many there are, and none where it is at either end of all,
  * as almost every change is.
  */
-export class SortedKeys {
+export class SortedEntries {
   /** None of them is empty. */
   readonly #blocks: Block[] = [];
   #size = 0;
 
   /** In any order. */
-  constructor(entries: readonly Entry[] = []) {
-    const sorted = entries.toSorted((a, b) => a.order - b.order || (a.key < b.key ? -1 : 1));
+  constructor(all: readonly Ordered[] = []) {
+    const sorted = all.toSorted((a, b) => a.order - b.order || (a.entry.key < b.entry.key ? -1 : 1));
     for (let at = 0; at < sorted.length; at += FILLED) {
       const block = new Block([], []);
-      for (const { order, key } of sorted.slice(at, at + FILLED)) {
+      for (const { order, entry } of sorted.slice(at, at + FILLED)) {
         block.orders.push(order);
-        block.keys.push(key);
+        block.entries.push(entry);
       }
       this.#blocks.push(block);
     }
@@ -96,10 +97,10 @@ export class SortedKeys {
     return this.#size;
   }
 
-  first(): Entry | undefined {
+  first(): Ordered | undefined {
     const block = this.#blocks[0];
-    const [order, key] = [block?.orders[block.start], block?.keys[block.start]];
-    return order === undefined || key === undefined ? undefined : { order, key };
+    const [order, entry] = [block?.orders[block.start], block?.entries[block.start]];
+    return order === undefined || entry === undefined ? undefined : { order, entry };
   }
 
   /** The highest number. */
@@ -108,45 +109,45 @@ export class SortedKeys {
   }
 
   /** One that is not there yet. */
-  insert(order: number, key: string): void {
+  insert(order: number, entry: Entry<string>): void {
     this.#size++;
-    const at = this.#blockOf(order, key);
+    const at = this.#blockOf(order, entry.key);
     const block = this.#blocks[at];
-    if (block === undefined) this.#append(order, key);
-    else if (!block.insert(order, key)) {
+    if (block === undefined) this.#append(order, entry);
+    else if (!block.insert(order, entry)) {
       const upper = block.split();
       this.#blocks.splice(at + 1, 0, upper);
-      (block.endsBelow(order, key) ? upper : block).insert(order, key);
+      (block.endsBelow(order, entry.key) ? upper : block).insert(order, entry);
     }
   }
 
   /** One that is there. */
-  remove(order: number, key: string): void {
+  remove(order: number, { key }: Entry<string>): void {
     this.#size--;
     const at = this.#blockOf(order, key);
     const block = this.#blocks[at];
     if (block === undefined) return;
     block.remove(block.positionOf(order, key));
-    if (block.start === block.keys.length) this.#blocks.splice(at, 1);
+    if (block.start === block.entries.length) this.#blocks.splice(at, 1);
   }
 
-  /** Ascending. */
+  /** The keys, ascending. */
   ascending(): Iterable<string> {
     return new Walk(this.#blocks, 1);
   }
 
-  /** Descending. */
+  /** The keys, descending. */
   descending(): Iterable<string> {
     return new Walk(this.#blocks, -1);
   }
 
   /** Above all others. */
-  #append(order: number, key: string): void {
+  #append(order: number, entry: Entry<string>): void {
     const last = this.#blocks.at(-1);
-    if (last === undefined || last.keys.length === BLOCK) this.#blocks.push(new Block([order], [key]));
+    if (last === undefined || last.entries.length === BLOCK) this.#blocks.push(new Block([order], [entry]));
     else {
       last.orders.push(order);
-      last.keys.push(key);
+      last.entries.push(entry);
     }
   }
 
@@ -180,13 +181,13 @@ class Walk implements IterableIterator<string, undefined> {
   next(): IteratorResult<string, undefined> {
     const block = this.#blocks[this.#at];
     if (block === undefined) return { done: true, value: undefined };
-    const [first, last] = [block.start, block.keys.length - 1];
+    const [first, last] = [block.start, block.entries.length - 1];
     const position = this.#position ?? (this.#step === 1 ? first : last);
-    const key = block.keys[position];
+    const entry = block.entries[position];
     if (position === (this.#step === 1 ? last : first)) {
       this.#at += this.#step;
       this.#position = undefined;
     } else this.#position = position + this.#step;
-    return key === undefined ? { done: true, value: undefined } : { done: false, value: key };
+    return entry === undefined ? { done: true, value: undefined } : { done: false, value: entry.key };
   }
 }

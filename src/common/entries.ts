@@ -77,15 +77,16 @@ export class Column<K extends Key, V> {
     return (entry as Fields<K, V>)[this.#field];
   }
 
-  /** Puts a row in place of what is there, or with `undefined` takes it away. */
-  set(entry: Entry<K>, row: V | undefined): void {
-    const change = Number(row !== undefined) - Number(this.rowOf(entry) !== undefined);
-    (entry as Fields<K, V>)[this.#field] = row;
-    if (change === 0) return;
-    this.#size += change;
-    entry.rows += change;
-    if (entry.rows === 0) this.#byKey.delete(entry.key);
-    else if (change === 1 && entry.rows === 1) this.#byKey.set(entry.key, entry);
+  /** Puts the row `after` in place of the one that is there, or takes that away; `undefined` stands for none. */
+  replace(entry: Entry<K>, before: V | undefined, after: V | undefined): void {
+    (entry as Fields<K, V>)[this.#field] = after;
+    if (before === undefined && after !== undefined) {
+      this.#size++;
+      if (entry.rows++ === 0) this.#byKey.set(entry.key, entry);
+    } else if (before !== undefined && after === undefined) {
+      this.#size--;
+      if (--entry.rows === 0) this.#byKey.delete(entry.key);
+    }
   }
 
   /** In the order in which the entries came to be. */

@@ -32,20 +32,20 @@ export class OrderedIndex<V> {
   }
 
   first(): { readonly order: number; readonly key: string } | undefined {
-    const first = this.#sorted.first();
-    return first && { order: first.order, key: first.entry.key };
+    const [entry, order] = [this.#sorted.first(), this.#sorted.lowest()];
+    return entry && order !== undefined ? { order, key: entry.key } : undefined;
   }
 
   /** Deletes the first row of the table, without looking it up. False where there is none. */
   deleteFirst(): boolean {
     const first = this.#sorted.first();
-    if (first) this.#table.deleteEntry(first.entry);
+    if (first) this.#table.deleteEntry(first);
     return first !== undefined;
   }
 
   /** The highest number. */
   last(): number | undefined {
-    return this.#sorted.last();
+    return this.#sorted.highest();
   }
 
   /** Ascending; the table may be changed meanwhile only after the last step. */

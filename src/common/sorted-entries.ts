@@ -97,14 +97,19 @@ export class SortedEntries {
     return this.#size;
   }
 
-  first(): Ordered | undefined {
+  first(): Entry<string> | undefined {
     const block = this.#blocks[0];
-    const [order, entry] = [block?.orders[block.start], block?.entries[block.start]];
-    return order === undefined || entry === undefined ? undefined : { order, entry };
+    return block?.entries[block.start];
+  }
+
+  /** The lowest number. */
+  lowest(): number | undefined {
+    const block = this.#blocks[0];
+    return block?.orders[block.start];
   }
 
   /** The highest number. */
-  last(): number | undefined {
+  highest(): number | undefined {
     return this.#blocks.at(-1)?.orders.at(-1);
   }
 
@@ -154,9 +159,9 @@ export class SortedEntries {
   /** The place of the first block that does not end below (order, key). */
   #blockOf(order: number, key: string): number {
     const blocks = this.#blocks;
-    // Most often at one of the ends: what is new goes to one, and what is forgotten is at the other.
-    if (blocks.at(-1)?.endsBelow(order, key)) return blocks.length;
+    // Most often at one of the ends: what is forgotten is at one, and what is new goes to the other.
     if (!blocks[0]?.endsBelow(order, key)) return 0;
+    if (blocks.at(-1)?.endsBelow(order, key)) return blocks.length;
     return lowerBound(blocks.length, (place) => blocks[place]?.endsBelow(order, key) === true);
   }
 }

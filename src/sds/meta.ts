@@ -15,11 +15,13 @@ const INITIAL: SdsMetaRow = {
   referenceMembers: false,
 };
 
+type Draft = { -readonly [P in keyof SdsMetaRow]: SdsMetaRow[P] };
+
 /** The participant's single row. An event changes it many times and writes it once. */
 export class Meta {
   readonly #table: SdsTables["meta"];
   /** The row as the running event has made it so far. */
-  #draft: SdsMetaRow | undefined;
+  #draft: Draft | undefined;
   #inEvent = false;
 
   constructor(table: SdsTables["meta"]) {
@@ -64,6 +66,7 @@ export class Meta {
   }
 
   nextSequence(): number {
+    if (this.#draft) return ++this.#draft.sequence;
     const sequence = this.row.sequence + 1;
     this.change({ sequence });
     return sequence;

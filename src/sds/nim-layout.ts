@@ -8,7 +8,7 @@
  */
 import type { Bytes } from "../common/bytes.ts";
 import { EMPTY, fromUtf8, utf8 } from "../common/bytes.ts";
-import { type Field, ProtobufWriter, readFields } from "../common/protobuf.ts";
+import { ProtobufWriter, readFields } from "../common/protobuf.ts";
 import { err, ok, type Result } from "../common/result.ts";
 import { LIMITS } from "../limits.ts";
 import { BloomFilter, type FilterShape, filterBytes, filterShape, type HashPair } from "./bloom-filter.ts";
@@ -111,34 +111,25 @@ function decode(wire: Uint8Array): Result<SdsMessage> {
   return ok({ senderId, messageId, channelId, lamportTimestamp, causalHistory, bloomFilter, content, repairRequest });
 }
 
+/** As in protobuf generally, the last of several fields with one number counts. */
 function decodeEntry(bytes: Uint8Array): HistoryEntry | undefined {
   const fields = readFields(bytes);
   if (!fields) return undefined;
-  const messageId = textField(fields, 1);
+  let messageId: string | undefined;
+  let retrievalHint: Uint8Array = EMPTY;
+  let senderId: string | undefined;
+  for (const field of fields) {
+    if (field.kind !== "bytes") continue;
+    if (field.number === 1) messageId = fromUtf8(field.value);
+    if (field.number === 2) retrievalHint = field.value;
+    if (field.number === 3) senderId = fromUtf8(field.value);
+  }
   if (messageId === undefined) return undefined;
-  const retrievalHint = bytesField(fields, 2);
-  const senderId = textField(fields, 3);
   return {
     messageId,
-    ...(retrievalHint && retrievalHint.length > 0 ? { retrievalHint } : {}),
+    ...(retrievalHint.length > 0 ? { retrievalHint } : {}),
     ...(senderId ? { senderId } : {}),
   };
-}
-
-/** As in protobuf generally, the last of several fields with one number counts. */
-function bytesField(fields: readonly Field[], number: number): Uint8Array | undefined {
-  const field = fields.findLast((each) => each.number === number && each.kind === "bytes");
-  return field?.kind === "bytes" ? field.value : undefined;
-}
-
-function textField(fields: readonly Field[], number: number): string | undefined {
-  const bytes = bytesField(fields, number);
-  return bytes && fromUtf8(bytes);
-}
-
-function numberField(fields: readonly Field[], number: number): number {
-  const field = fields.findLast((each) => each.number === number && each.kind === "varint");
-  return field?.kind === "varint" ? Number(field.value) : 0;
 }
 
 function hashPair(messageId: string): HashPair {
@@ -186,13 +177,17 @@ function writeFilter(filter: BloomFilter): ProtobufWriter {
 
 function decodeFilter(bytes: Uint8Array): BloomFilter | undefined {
   const fields = readFields(bytes);
-  const words = fields && bytesField(fields, 1);
-  if (!words) return undefined;
-  const shape: FilterShape = {
-    capacity: numberField(fields, 2),
-    errorRate: numberField(fields, 3) / ERROR_RATE_UNIT,
-    hashes: numberField(fields, 4),
-    bits: numberField(fields, 5),
-  };
-  return BloomFilter.of(shape, words);
+  if (!fields) return undefined;
+  let words: Uint8Array | undefined;
+  let [capacity, errors, hashes, bits] = [0, 0, 0, 0];
+  for (const field of fields) {
+    if (field.kind === "bytes" && field.number === 1) words = field.value;
+    if (field.kind !== "varint") continue;
+    const value = Number(field.value);
+    if (field.number === 2) capacity = value;
+    if (field.number === 3) errors = value;
+    if (field.number === 4) hashes = value;
+    if (field.number === 5) bits = value;
+  }
+  return words && BloomFilter.of({ capacity, errorRate: errors / ERROR_RATE_UNIT, hashes, bits }, words);
 }

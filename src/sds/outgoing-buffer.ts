@@ -73,6 +73,10 @@ export class OutgoingBuffer {
     this.#outgoing.put(messageId, { sequence, hits: [], state: "waiting", attempts: 0, stored: false, ...place });
   }
 
+  get size(): number {
+    return this.#outgoing.size;
+  }
+
   has(messageId: string): boolean {
     return this.#outgoing.has(messageId);
   }

@@ -23,7 +23,8 @@ export class OrderedIndex<V> {
         if (is !== undefined) sorted.insert(is, entry);
       }
     });
-    sorted = new SortedEntries(loaded);
+    // Taken out: the observer would keep them for as long as the table lives.
+    sorted = new SortedEntries(loaded.splice(0));
     this.#sorted = sorted;
   }
 

@@ -33,8 +33,6 @@ class Block {
   /** The place of the first entry that is not below (order, key). */
   positionOf(order: number, key: string): number {
     const { start, entries } = this;
-    // Most often the first: what is forgotten is what came first.
-    if (start < entries.length && !this.isBelow(start, order, key)) return start;
     return start + lowerBound(entries.length - start, (place) => this.isBelow(start + place, order, key));
   }
 
@@ -48,9 +46,10 @@ class Block {
     return true;
   }
 
-  remove(position: number): void {
-    if (position === this.start) this.start++;
+  remove(order: number, entry: Entry<string>): void {
+    if (this.entries[this.start] === entry) this.start++;
     else {
+      const position = this.positionOf(order, entry.key);
       this.orders.splice(position, 1);
       this.entries.splice(position, 1);
     }
@@ -127,12 +126,13 @@ export class SortedEntries {
   }
 
   /** One that is there. */
-  remove(order: number, { key }: Entry<string>): void {
+  remove(order: number, entry: Entry<string>): void {
     this.#size--;
-    const at = this.#blockOf(order, key);
+    // Most often the first: what is forgotten is what came first.
+    const at = entry === this.first() ? 0 : this.#blockOf(order, entry.key);
     const block = this.#blocks[at];
     if (block === undefined) return;
-    block.remove(block.positionOf(order, key));
+    block.remove(order, entry);
     if (block.start === block.entries.length) this.#blocks.splice(at, 1);
   }
 

@@ -21,6 +21,7 @@ import { EMPTY, fromUtf8, utf8 } from "../common/bytes.ts";
 import { ProtobufWriter, readFields } from "../common/protobuf.ts";
 import { err, ok, type Result } from "../common/result.ts";
 import { BloomFilter, type FilterShape, filterBytes, filterShape, type HashPair } from "./bloom-filter.ts";
+import { entryOf, readEntry, writeEntry } from "./history-entry.ts";
 import type { SdsLayout } from "./layout.ts";
 import type { HistoryEntry, SdsMessage, UnencodedMessage } from "./message.ts";
 import { murmur3 } from "./murmur3.ts";
@@ -55,14 +56,6 @@ function encode(message: UnencodedMessage): Bytes {
   for (const entry of message.repairRequest) writer.message(13, writeEntry(entry));
   if (message.content.length > 0) writer.bytes(20, message.content);
   return writer.finish();
-}
-
-function writeEntry(entry: HistoryEntry): ProtobufWriter {
-  const writer = new ProtobufWriter();
-  writer.string(1, entry.messageId);
-  if (entry.retrievalHint && entry.retrievalHint.length > 0) writer.bytes(2, entry.retrievalHint);
-  if (entry.senderId) writer.string(3, entry.senderId);
-  return writer;
 }
 
 function decode(wire: Uint8Array): Result<SdsMessage> {
@@ -113,24 +106,11 @@ function decode(wire: Uint8Array): Result<SdsMessage> {
   return ok({ senderId, messageId, channelId, lamportTimestamp, causalHistory, bloomFilter, content, repairRequest });
 }
 
+/** What is missing is empty, as in protobuf generally; what is no text is refused. */
 function decodeEntry(bytes: Uint8Array): HistoryEntry | undefined {
-  const fields = readFields(bytes);
-  if (!fields) return undefined;
-  let messageId: string | undefined = "";
-  let senderId: string | undefined = "";
-  let retrievalHint: Uint8Array = EMPTY;
-  for (const field of fields) {
-    if (field.kind !== "bytes") continue;
-    if (field.number === 1) messageId = fromUtf8(field.value);
-    if (field.number === 2) retrievalHint = field.value;
-    if (field.number === 3) senderId = fromUtf8(field.value);
-  }
-  if (messageId === undefined || senderId === undefined) return undefined;
-  return {
-    messageId,
-    ...(retrievalHint.length > 0 ? { retrievalHint } : {}),
-    ...(senderId === "" ? {} : { senderId }),
-  };
+  const entry = readEntry(bytes);
+  if (entry === undefined || entry.messageId === null || entry.senderId === null) return undefined;
+  return entryOf(entry.messageId ?? "", entry.retrievalHint, entry.senderId ?? "");
 }
 
 /** The magnitudes of two signed 32-bit hashes. */

@@ -1,7 +1,8 @@
 import { fromHex } from "../common/bytes.ts";
 import { OrderedIndex } from "../common/ordered-index.ts";
 import { forgetBeyond } from "./forgetting.ts";
-import { entryBytes, type HistoryEntry } from "./message.ts";
+import { entryBytes } from "./history-entry.ts";
+import type { HistoryEntry } from "./message.ts";
 import { SenderTimes } from "./sender-times.ts";
 import type { LogRow, SdsTables } from "./tables.ts";
 

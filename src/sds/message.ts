@@ -1,4 +1,4 @@
-import { type Bytes, utf8 } from "../common/bytes.ts";
+import type { Bytes } from "../common/bytes.ts";
 import type { BloomFilter } from "./bloom-filter.ts";
 
 /** A message as another one refers to it, LIP-109 `HistoryEntry`. */
@@ -45,11 +45,3 @@ export interface Wrapped {
   readonly messageId: string;
   readonly wire: Bytes;
 }
-
-/** Bytes of an entry on the wire at most: three fields with tags and lengths, in a message with its own. */
-export function entryBytes({ messageId, retrievalHint, senderId = "" }: HistoryEntry): number {
-  return utf8(messageId).length + utf8(senderId).length + (retrievalHint?.length ?? 0) + 4 * FIELD_HEADER_BYTES;
-}
-
-/** A tag, and the length of at most 256 bytes, or of the entry as a whole. */
-const FIELD_HEADER_BYTES = 3;

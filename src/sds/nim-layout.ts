@@ -13,6 +13,7 @@ import { err, ok, type Result } from "../common/result.ts";
 import { LIMITS } from "../limits.ts";
 import { BloomFilter, type FilterShape, filterBytes, filterShape, type HashPair } from "./bloom-filter.ts";
 import { farmHash64, type Hash64 } from "./farm-hash.ts";
+import { entryOf, readEntry, writeEntry } from "./history-entry.ts";
 import type { SdsLayout } from "./layout.ts";
 import type { HistoryEntry, SdsMessage, UnencodedMessage } from "./message.ts";
 
@@ -53,14 +54,6 @@ function encode(message: UnencodedMessage): Bytes {
   if (message.senderId !== "") writer.string(7, message.senderId);
   for (const entry of message.repairRequest) writer.message(13, writeEntry(entry));
   return writer.finish();
-}
-
-function writeEntry(entry: HistoryEntry): ProtobufWriter {
-  const writer = new ProtobufWriter();
-  writer.string(1, entry.messageId);
-  if (entry.retrievalHint && entry.retrievalHint.length > 0) writer.bytes(2, entry.retrievalHint);
-  if (entry.senderId) writer.string(3, entry.senderId);
-  return writer;
 }
 
 function decode(wire: Uint8Array): Result<SdsMessage> {
@@ -111,25 +104,11 @@ function decode(wire: Uint8Array): Result<SdsMessage> {
   return ok({ senderId, messageId, channelId, lamportTimestamp, causalHistory, bloomFilter, content, repairRequest });
 }
 
-/** As in protobuf generally, the last of several fields with one number counts. */
+/** An id is asked for; a sender id that is no text is left out. */
 function decodeEntry(bytes: Uint8Array): HistoryEntry | undefined {
-  const fields = readFields(bytes);
-  if (!fields) return undefined;
-  let messageId: string | undefined;
-  let retrievalHint: Uint8Array = EMPTY;
-  let senderId: string | undefined;
-  for (const field of fields) {
-    if (field.kind !== "bytes") continue;
-    if (field.number === 1) messageId = fromUtf8(field.value);
-    if (field.number === 2) retrievalHint = field.value;
-    if (field.number === 3) senderId = fromUtf8(field.value);
-  }
-  if (messageId === undefined) return undefined;
-  return {
-    messageId,
-    ...(retrievalHint.length > 0 ? { retrievalHint } : {}),
-    ...(senderId ? { senderId } : {}),
-  };
+  const entry = readEntry(bytes);
+  if (typeof entry?.messageId !== "string") return undefined;
+  return entryOf(entry.messageId, entry.retrievalHint, entry.senderId ?? "");
 }
 
 function hashPair(messageId: string): HashPair {

@@ -153,7 +153,7 @@ export class OutgoingBuffer {
       const doubt = filter.doubt(this.#hashed.pairOf(id));
       if (doubt >= 1) return false;
       const hit = { senderId, hashes, bits, doubt };
-      const hits = this.#withHit(row.hits, hit);
+      const hits = this.#withHit(row, hit);
       const relevant = row.part === undefined ? hits : ofOneParticipant(hits, hit);
       if (relevant.reduce((product, one) => product * one.doubt, 1) <= this.#bounds.acknowledgementDoubt) return true;
       if (hits !== row.hits) this.#outgoing.put(id, { ...row, hits });
@@ -166,13 +166,15 @@ export class OutgoingBuffer {
   }
 
   /**
-   * The same sender's filter of the same shape is the same filter, with more in it: `@waku/sds` never empties its own, so what
-   * hits by chance hits in all of its messages. Such a hit says something new only where there is less in the filter, as after
-   * nim-sds began a new one.
+   * Of filters of the same shape one counts. They summarise much the same messages at the same positions, so what hits by
+   * chance hits in all of them, whoever sends them: `@waku/sds` never even empties its own. Such a hit says something new only
+   * where there is less in the filter, as after nim-sds began a new one.
+   *
+   * A part keeps one of each participant, as those of several do not add up for it.
    */
-  #withHit(hits: readonly FilterHit[], hit: FilterHit): readonly FilterHit[] {
+  #withHit({ hits, part }: OutgoingRow, hit: FilterHit): readonly FilterHit[] {
     const isSame = (one: FilterHit) =>
-      one.senderId === hit.senderId && one.hashes === hit.hashes && one.bits === hit.bits;
+      one.hashes === hit.hashes && one.bits === hit.bits && (part === undefined || one.senderId === hit.senderId);
     if (hits.some((one) => isSame(one) && one.doubt <= hit.doubt)) return hits;
     const all = [...hits.filter((one) => !isSame(one)), hit].sort((a, b) => a.doubt - b.doubt);
     return all.slice(0, this.#bounds.filterHits);

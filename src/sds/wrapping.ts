@@ -1,6 +1,7 @@
 import { EMPTY } from "../common/bytes.ts";
 import type { OutgoingContext } from "./contexts.ts";
-import { entryBytes, type HistoryEntry, type Wrapped } from "./message.ts";
+import { entryBytes } from "./history-entry.ts";
+import type { HistoryEntry, Wrapped } from "./message.ts";
 import { messageIdOf } from "./message-id.ts";
 import type { RepairRequests } from "./repair-requests.ts";
 import type { SdsState } from "./state.ts";

@@ -70,20 +70,38 @@ describe("review of acknowledgements", () => {
       filterOf(capacity, [messageId, ...Array.from({ length: capacity - 1 }, (_, i) => `other-${i}`)]);
 
     test.each([
-      ["of other senders", (i: number) => ({ senderId: `p${i}`, capacity: 100 })],
-      ["of other shapes", (i: number) => ({ senderId: "bob", capacity: 100 + i })],
-    ])("does not acknowledge; hits in filters %s do", (_, from) => {
+      ["one sender", () => "bob"],
+      ["several senders", (i: number) => `p${i}`],
+    ])("does not acknowledge; hits in filters of %s and of other shapes do", (_, senderOf) => {
       const alice = new Peer("alice");
       const m1 = alice.publish("one");
       let messages = 0;
       for (; !alice.sds.isAcknowledged(m1.messageId) && messages < 10; messages++) {
-        const { senderId, capacity } = from(messages);
-        alice.receive(craft({ messageId: `m${messages}`, senderId, bloomFilter: full(m1.messageId, capacity) }));
+        const bloomFilter = full(m1.messageId, 100 + messages);
+        alice.receive(craft({ messageId: `m${messages}`, senderId: senderOf(messages), bloomFilter }));
         if (messages === 0) expect(alice.tables.outgoing.get(m1.messageId)?.hits).toHaveLength(1);
         alice.restart();
       }
       expect(messages).toBeGreaterThan(1);
       expect(messages).toBeLessThanOrEqual(4);
+    });
+
+    test("does not acknowledge beside those of other senders of the same shape: they summarise the same, and hit by the same chance", () => {
+      const alice = new Peer("alice", { layout: lip109Layout });
+      const sent = Array.from({ length: 100 }, (_, i) => alice.publish(`${i}`));
+      // Members of @waku/sds after 20,000 messages that all of them received.
+      const filter = BloomFilter.empty(lip109Layout.filterShape(0, 0));
+      for (let i = 0; i < 20_000; i++) filter.insert(lip109Layout.hashPair(`other-${i}`));
+      const hit = sent.filter(({ messageId }) => filter.has(lip109Layout.hashPair(messageId)));
+      expect(hit.length).toBeGreaterThan(0);
+      for (let i = 0; i < 20; i++) {
+        filter.insert(lip109Layout.hashPair(`only-${i}`));
+        const bloomFilter = lip109Layout.encodeFilter(filter);
+        alice.receive(
+          craft({ messageId: `s${i}`, senderId: `p${i}`, bloomFilter, lamportTimestamp: BigInt(START) }, lip109Layout),
+        );
+      }
+      expect(alice.acknowledged).toEqual([]);
     });
 
     test("does not acknowledge with all of one sender's messages either, where its filter is never emptied", () => {
@@ -118,7 +136,8 @@ describe("review of acknowledgements", () => {
       const alice = new Peer("alice", { limits: { acknowledgementDoubt: 0 } });
       const m1 = alice.publish("one");
       for (let i = 0; i < 50; i++) {
-        alice.receive(craft({ messageId: `s${i}`, senderId: `p${i}`, bloomFilter: full(m1.messageId) }));
+        const bloomFilter = full(m1.messageId, 100 + i);
+        alice.receive(craft({ messageId: `s${i}`, senderId: `p${i}`, bloomFilter }));
       }
       expect(alice.tables.outgoing.get(m1.messageId)?.hits).toHaveLength(sds.filterHits);
     });

@@ -30,6 +30,8 @@ export interface LocalNetwork extends AsyncDisposable {
   readonly nodes: readonly ServiceNode[];
   readonly clusterId: number;
   readonly shards: number;
+  /** As at the start, but for what was archived: every node runs, without faults, and none was asked anything. */
+  reset(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -40,6 +42,13 @@ export async function startLocalNetwork(options: LocalNetworkOptions = {}): Prom
   const nodes: ServiceNode[] = [];
   const stop = async (): Promise<void> => {
     await Promise.all(nodes.map((node) => node.stop()));
+  };
+  const reset = async (): Promise<void> => {
+    for (const node of nodes) {
+      node.faults.clear();
+      node.requests.clear();
+      await node.start();
+    }
   };
   for (let i = 0; i < (options.nodes ?? 2); i++) {
     const node: ServiceNode = new ServiceNode({
@@ -60,5 +69,5 @@ export async function startLocalNetwork(options: LocalNetworkOptions = {}): Prom
     }
   }
   const multiaddrs = nodes.map((node) => node.multiaddr);
-  return { multiaddrs, nodes, clusterId, shards, stop, [Symbol.asyncDispose]: stop };
+  return { multiaddrs, nodes, clusterId, shards, reset, stop, [Symbol.asyncDispose]: stop };
 }

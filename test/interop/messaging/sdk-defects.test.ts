@@ -74,11 +74,7 @@ beforeAll(async () => {
 afterEach(async () => {
   await Promise.all(clients.map((each) => each.stop()));
   clients = [];
-  for (const each of network.nodes) {
-    each.faults.clear();
-    each.requests.clear();
-    await each.start();
-  }
+  await network.reset();
 });
 
 afterAll(async () => {

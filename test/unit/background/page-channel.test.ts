@@ -17,6 +17,7 @@ import type { Encryption } from "../../../src/provider/provider-api.ts";
 import { nimLayout } from "../../../src/sds/nim-layout.ts";
 import { decodeSegment } from "../../../src/segmentation/segment-message.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
+import { passTime } from "../../support/passing-time.ts";
 import { ORIGIN, Peer, TOPIC } from "../../support/peer.ts";
 
 const KEY = { origin: ORIGIN, channelId: "room" };
@@ -121,12 +122,7 @@ class Member {
   }
 }
 
-async function pass(ms: number): Promise<void> {
-  for (let left = ms; left > 0; left -= 250) {
-    await clock.advance(250);
-    await network.settle();
-  }
-}
+const pass = (ms: number) => passTime(clock, () => network.settle(), ms);
 
 /** Functions whose `encrypt` or `decrypt` waits for the test. */
 function gated(operation: "encrypt" | "decrypt") {

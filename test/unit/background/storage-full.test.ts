@@ -11,6 +11,7 @@ import { LIMITS } from "../../../src/limits.ts";
 import { MeteredStorage } from "../../../src/storage/metered-storage.ts";
 import { StorageMeter } from "../../../src/storage/storage-meter.ts";
 import { FakeMailbox, FakeMessaging, FakeNetwork } from "../../support/fake-messaging.ts";
+import { passTime } from "../../support/passing-time.ts";
 import { ORIGIN, Peer, TOPIC } from "../../support/peer.ts";
 
 const HOUR = 3_600_000;
@@ -41,12 +42,7 @@ async function received(): Promise<number> {
   return ((await manager.channel(KEY)?.history(0, 100)) ?? []).length;
 }
 
-async function pass(ms: number): Promise<void> {
-  for (const end = clock.now() + ms; clock.now() < end; ) {
-    await clock.advance(Math.min(end, Math.max(clock.now() + 1, clock.next ?? end)) - clock.now());
-    await settle();
-  }
-}
+const pass = (ms: number) => passTime(clock, settle, ms);
 
 /** An engine that breaks while it takes something in is not there to say so. */
 const settle = () => network.settle().catch(() => {});

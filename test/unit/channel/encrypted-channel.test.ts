@@ -15,6 +15,7 @@ import type { SdsMessage } from "../../../src/sds/message.ts";
 import { nimLayout } from "../../../src/sds/nim-layout.ts";
 import { decodeSegment } from "../../../src/segmentation/segment-message.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
+import { passTime } from "../../support/passing-time.ts";
 import { ORIGIN, Peer, TOPIC } from "../../support/peer.ts";
 import { flipBit } from "../keys/support.ts";
 
@@ -67,13 +68,7 @@ async function member(
   return peer;
 }
 
-/** Lets time pass in steps small enough for every timer, carrying out what falls due. */
-async function pass(ms: number): Promise<void> {
-  for (let left = ms; left > 0; left -= 250) {
-    await clock.advance(250);
-    await network.settle();
-  }
-}
+const pass = (ms: number) => passTime(clock, () => network.settle(), ms);
 
 /** A cipher that keeps what it is given and what it makes of it, and does as `encrypt` and `decrypt` say. */
 function watched(hooks: Partial<Pick<Cipher, "encrypt" | "decrypt">> = {}) {

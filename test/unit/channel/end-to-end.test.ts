@@ -4,6 +4,7 @@ import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-cl
 import { EMPTY, toHex } from "../../../src/common/bytes.ts";
 import { nimLayout } from "../../../src/sds/nim-layout.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
+import { passTime } from "../../support/passing-time.ts";
 import { Peer, TOPIC } from "../../support/peer.ts";
 
 const SECOND = 1000;
@@ -16,12 +17,7 @@ beforeEach(() => {
   network = new FakeNetwork(clock);
 });
 
-async function pass(ms: number): Promise<void> {
-  for (let left = ms; left > 0; left -= SECOND / 4) {
-    await clock.advance(Math.min(left, SECOND / 4));
-    await network.settle();
-  }
-}
+const pass = (ms: number) => passTime(clock, () => network.settle(), ms);
 
 async function member(name: string): Promise<Peer> {
   const peer = await Peer.start(name, network);

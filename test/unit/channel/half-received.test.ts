@@ -4,6 +4,7 @@ import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-cl
 import type { ReceivedMessage } from "../../../src/channel/ports.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
+import { passTime } from "../../support/passing-time.ts";
 import { ORIGIN, Peer } from "../../support/peer.ts";
 
 const SECOND = 1000;
@@ -35,12 +36,7 @@ beforeEach(async () => {
   await network.settle();
 });
 
-async function pass(ms: number): Promise<void> {
-  for (let left = ms; left > 0; left -= 5 * SECOND) {
-    await clock.advance(Math.min(left, 5 * SECOND));
-    await network.settle();
-  }
-}
+const pass = (ms: number) => passTime(clock, () => network.settle(), ms);
 
 async function connect(status: "Connected" | "Disconnected"): Promise<void> {
   bob.messaging.status = status;

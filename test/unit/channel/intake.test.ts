@@ -5,6 +5,7 @@ import { ok } from "../../../src/common/result.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
 import { FakeRoom } from "../../support/fake-room.ts";
+import { passTime } from "../../support/passing-time.ts";
 import { ORIGIN, Peer, TOPIC } from "../../support/peer.ts";
 
 // A log that tests fill with few messages, and days of ten minutes.
@@ -46,12 +47,7 @@ async function handle(peer: Peer, channelId = "room"): Promise<void> {
   await network.settle();
 }
 
-async function pass(ms: number): Promise<void> {
-  for (const end = clock.now() + ms; clock.now() < end; ) {
-    await clock.advance(Math.min(end, Math.max(clock.now() + 1, clock.next ?? end)) - clock.now());
-    await network.settle();
-  }
-}
+const pass = (ms: number) => passTime(clock, () => network.settle(), ms);
 
 const paused = (peer: Peer, channelId = "room") => peer.channel(channelId).summary().paused;
 

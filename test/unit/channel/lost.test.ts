@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test, vi } from "vitest";
 import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
+import { passTime } from "../../support/passing-time.ts";
 import { Peer } from "../../support/peer.ts";
 
 vi.mock("../../../src/limits.ts", async (original) => {
@@ -29,12 +30,7 @@ beforeEach(async () => {
   await network.settle();
 });
 
-async function pass(ms: number): Promise<void> {
-  for (let left = ms; left > 0; left -= SECOND) {
-    await clock.advance(Math.min(left, SECOND));
-    await network.settle();
-  }
-}
+const pass = (ms: number) => passTime(clock, () => network.settle(), ms);
 
 /** What alice sends in order, her worker dead after it: nobody repairs what does not arrive. */
 async function wires(payloads: readonly (string | Uint8Array<ArrayBuffer>)[]) {

@@ -7,6 +7,7 @@ import { fromHex, utf8 } from "../../../src/common/bytes.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import { nimLayout } from "../../../src/sds/nim-layout.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
+import { passTime } from "../../support/passing-time.ts";
 import { Peer, TOPIC } from "../../support/peer.ts";
 
 const SECOND = 1000;
@@ -24,12 +25,7 @@ beforeEach(async () => {
   await network.settle();
 });
 
-async function pass(ms: number): Promise<void> {
-  for (let left = ms; left > 0; left -= SECOND / 4) {
-    await clock.advance(Math.min(left, SECOND / 4));
-    await network.settle();
-  }
-}
+const pass = (ms: number) => passTime(clock, () => network.settle(), ms);
 
 interface Crafted {
   readonly after?: readonly { readonly messageId: string; readonly hash?: string }[];

@@ -11,6 +11,7 @@ import { LIMITS } from "../../../src/limits.ts";
 import { AwayCipher } from "../../support/away-cipher.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
 import { assertInvariants, type Sent } from "../../support/invariants.ts";
+import { passTime } from "../../support/passing-time.ts";
 import { ORIGIN, Peer, TOPIC } from "../../support/peer.ts";
 
 // Segments of the real size would spend the time of these tests on hashing.
@@ -64,12 +65,7 @@ async function comeBack({ peer, cipher }: Member): Promise<void> {
   await network.settle();
 }
 
-async function pass(ms: number): Promise<void> {
-  for (let left = ms; left > 0; left -= SECOND) {
-    await clock.advance(Math.min(left, SECOND));
-    await network.settle();
-  }
-}
+const pass = (ms: number) => passTime(clock, () => network.settle(), ms);
 
 async function say({ peer }: Member, ...texts: readonly string[]): Promise<void> {
   for (const text of texts) {

@@ -5,6 +5,7 @@ import type { ChannelParams } from "../../../src/channel/types.ts";
 import { utf8 } from "../../../src/common/bytes.ts";
 import { nimLayout } from "../../../src/sds/nim-layout.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
+import { passTime } from "../../support/passing-time.ts";
 import { ORIGIN, Peer, TOPIC } from "../../support/peer.ts";
 
 const SECOND = 1000;
@@ -20,12 +21,7 @@ beforeEach(() => {
   network = new FakeNetwork(clock);
 });
 
-async function pass(ms: number): Promise<void> {
-  for (let left = ms; left > 0; left -= SECOND / 4) {
-    await clock.advance(Math.min(left, SECOND / 4));
-    await network.settle();
-  }
-}
+const pass = (ms: number) => passTime(clock, () => network.settle(), ms);
 
 async function prepared(): Promise<Peer> {
   const alice = await Peer.start("alice", network);

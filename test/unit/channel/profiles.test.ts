@@ -8,6 +8,7 @@ import type { Cipher } from "../../../src/encryption/cipher.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import { lip109Layout } from "../../../src/sds/lip109-layout.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
+import { passTime } from "../../support/passing-time.ts";
 import { ORIGIN, Peer, TOPIC } from "../../support/peer.ts";
 
 const SECOND = 1000;
@@ -21,12 +22,7 @@ beforeEach(() => {
   network = new FakeNetwork(clock);
 });
 
-async function pass(ms: number): Promise<void> {
-  for (let left = ms; left > 0; left -= SECOND / 4) {
-    await clock.advance(Math.min(left, SECOND / 4));
-    await network.settle();
-  }
-}
+const pass = (ms: number) => passTime(clock, () => network.settle(), ms);
 
 async function member(name: string, profile: Profile, cipher?: Cipher): Promise<Peer> {
   const peer = await Peer.start(name, network, { profile, ...(cipher === undefined ? {} : { cipher }) });

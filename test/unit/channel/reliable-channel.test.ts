@@ -9,6 +9,7 @@ import type { Cipher } from "../../../src/encryption/cipher.ts";
 import { none } from "../../../src/encryption/none.ts";
 import { nimLayout } from "../../../src/sds/nim-layout.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
+import { passTime } from "../../support/passing-time.ts";
 import { ORIGIN, Peer, TOPIC } from "../../support/peer.ts";
 
 const SECOND = 1000;
@@ -22,13 +23,7 @@ beforeEach(() => {
   network = new FakeNetwork(clock);
 });
 
-/** Lets time pass in steps small enough for every timer, carrying out what falls due. */
-async function pass(ms: number): Promise<void> {
-  for (let left = ms; left > 0; left -= SECOND / 4) {
-    await clock.advance(Math.min(left, SECOND / 4));
-    await network.settle();
-  }
-}
+const pass = (ms: number) => passTime(clock, () => network.settle(), ms);
 
 async function pair(): Promise<{ alice: Peer; bob: Peer }> {
   const alice = await Peer.start("alice", network);

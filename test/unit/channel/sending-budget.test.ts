@@ -8,6 +8,7 @@ import type { SdsMessage } from "../../../src/sds/message.ts";
 import { nimLayout } from "../../../src/sds/nim-layout.ts";
 import { AwayCipher } from "../../support/away-cipher.ts";
 import { FakeNetwork } from "../../support/fake-messaging.ts";
+import { passTime } from "../../support/passing-time.ts";
 import { ORIGIN, Peer, TOPIC } from "../../support/peer.ts";
 
 const SECOND = 1000;
@@ -20,12 +21,7 @@ let clock: VirtualClock;
 let network: FakeNetwork;
 let alice: Peer;
 
-async function pass(ms: number): Promise<void> {
-  for (const end = clock.now() + ms; clock.now() < end; ) {
-    await clock.advance(Math.min(end, Math.max(clock.now() + 1, clock.next ?? end)) - clock.now());
-    await network.settle();
-  }
-}
+const pass = (ms: number) => passTime(clock, () => network.settle(), ms);
 
 beforeEach(async () => {
   // At the beginning of an epoch.

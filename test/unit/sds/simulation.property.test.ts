@@ -25,16 +25,20 @@ function decided(run: SimulationRun): number {
   return eventsOf(run, "sent") + eventsOf(run, "send-error");
 }
 
+function expectNothingLost(run: SimulationRun, messages: number): void {
+  expect(breaches(run)).toEqual([]);
+  expect(decided(run)).toBe(messages);
+  expect(eventsOf(run, "lost")).toBe(0);
+  expect(run.convergedMs).toBeDefined();
+  expect(run.sameLog).toBe(true);
+}
+
 test("any seed, with a store: I1–I5 hold, nothing is lost, and everyone ends with the same log", () => {
   fc.assert(
     fc.property(scenario, (options) => {
       // What fails is in no store, whoever has it.
       const run = simulate({ ...options, store: true, failures: 0 });
-      expect(breaches(run)).toEqual([]);
-      expect(decided(run)).toBe(options.messages);
-      expect(eventsOf(run, "lost")).toBe(0);
-      expect(run.convergedMs).toBeDefined();
-      expect(run.sameLog).toBe(true);
+      expectNothingLost(run, options.messages);
     }),
     { numRuns: 150 },
   );
@@ -44,11 +48,7 @@ test("any seed, without a store, once the network loses nothing and sending fail
   fc.assert(
     fc.property(scenario, (options) => {
       const run = simulate({ ...options, healedAfterMs: 0 });
-      expect(breaches(run)).toEqual([]);
-      expect(decided(run)).toBe(options.messages);
-      expect(eventsOf(run, "lost")).toBe(0);
-      expect(run.convergedMs).toBeDefined();
-      expect(run.sameLog).toBe(true);
+      expectNothingLost(run, options.messages);
     }),
     { numRuns: 150 },
   );

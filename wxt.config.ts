@@ -1,5 +1,5 @@
 import { defineConfig } from "wxt";
-import { oneCopyOfEachVersion } from "./scripts/lib/one-copy.mjs";
+import { oneCopyOfEach } from "./scripts/lib/one-copy.mjs";
 
 const UNUSED_PARTS_OF_SDK = /\/node_modules\/(lodash|@waku\/sds)\//;
 
@@ -13,7 +13,7 @@ export default defineConfig({
     },
   },
   vite: () => ({
-    plugins: [oneCopyOfEachVersion()],
+    plugins: [oneCopyOfEach()],
     // `@waku/enr` has an older copy of the same major version, with curves of its own: fourteen kilobytes.
     resolve: { dedupe: ["@libp2p/crypto"] },
     build: {

@@ -1,4 +1,4 @@
-/** What browsers load: the scripts of the Chromium build, and a bundle of bare `@waku/sdk` made by the same tools. */
+/** What browsers load: the scripts of the Chromium build, and a bundle of bare `@waku/sdk` as the same bundler makes it by itself. */
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { build } from "vite";

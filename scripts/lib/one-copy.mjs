@@ -1,40 +1,90 @@
 /**
- * A plugin that takes one copy of each version of a package.
+ * A plugin that takes one copy of packages that are the same thing again.
  *
- * Where the root has another version, npm puts the same one beside each package that asks for it, and the bundler takes
- * them all. What the copies depend on may differ, but satisfies the same ranges.
+ * Where the root has another version of a package, npm puts a copy beside each of those that ask for it, and the bundler takes
+ * them all. The lock file says which ones are the same: they have the same contents, and so has all that they depend on.
  */
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT } from "./paths.mjs";
 
-const IN_A_PACKAGE = /^(?<folder>.*\/node_modules\/(?<name>(?:@[^/]+\/)?[^/]+))(?<file>\/.*)$/;
+/** @typedef {{ integrity?: string, dependencies?: object, optionalDependencies?: object, peerDependencies?: object }} Locked */
+/** @typedef {Readonly<Record<string, Locked>>} LockedPackages by folder, from the root of the project */
+
+const FOLDER = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/;
 
 /** @returns {import("vite").Plugin} */
-export function oneCopyOfEachVersion() {
-  /** @type {Map<string, string>} by name and version, the folder that stands for all */
-  const folders = new Map();
-  /** @type {Map<string, string>} by folder, the one that is taken instead */
-  const taken = new Map();
-
-  /** @param {string} folder @param {string} name */
-  function takenFor(folder, name) {
-    const known = taken.get(folder);
-    if (known !== undefined) return known;
-    const { version } = JSON.parse(readFileSync(`${folder}/package.json`, "utf8"));
-    const first = folders.get(`${name}@${version}`) ?? folder;
-    folders.set(`${name}@${version}`, first);
-    taken.set(folder, first);
-    return first;
-  }
-
+export function oneCopyOfEach() {
+  const { packages } = JSON.parse(readFileSync(join(ROOT, "package-lock.json"), "utf8"));
+  const taken = takenCopies(packages);
   return {
-    name: "one-copy-of-each-version",
+    name: "one-copy-of-each",
     apply: "build",
     enforce: "pre",
     async resolveId(source, importer, options) {
       const resolved = await this.resolve(source, importer, { ...options, skipSelf: true });
-      const { folder, name, file } = IN_A_PACKAGE.exec(resolved?.id ?? "")?.groups ?? {};
-      if (!resolved || resolved.external || !folder || !name || !file) return resolved;
-      return { ...resolved, id: takenFor(folder, name) + file };
+      if (!resolved?.id.startsWith(`${ROOT}/`)) return resolved;
+      const path = resolved.id.slice(ROOT.length + 1);
+      const [folder = ""] = FOLDER.exec(path) ?? [];
+      const instead = taken.get(folder);
+      return instead === undefined ? resolved : { ...resolved, id: join(ROOT, instead) + path.slice(folder.length) };
     },
   };
+}
+
+/**
+ * Which folder is taken in place of which other one: of those that are the same, the first in the lock file.
+ * @param {LockedPackages} packages
+ * @returns {ReadonlyMap<string, string>}
+ */
+export function takenCopies(packages) {
+  /** @type {Map<string, string>} */
+  const firsts = new Map();
+  /** @type {Map<string, string>} */
+  const taken = new Map();
+  for (const [folder, { integrity }] of Object.entries(packages)) {
+    if (integrity === undefined) continue;
+    const contents = contentsOf(packages, folder);
+    const first = firsts.get(contents);
+    if (first === undefined) firsts.set(contents, folder);
+    else taken.set(folder, first);
+  }
+  return taken;
+}
+
+/**
+ * What a package is, with all that it depends on: the same text for the same things.
+ * @param {LockedPackages} packages
+ * @param {string} folder
+ */
+function contentsOf(packages, folder) {
+  /** @type {Set<string>} */
+  const found = new Set();
+  const open = [folder];
+  for (let at = open.pop(); at !== undefined; at = open.pop()) {
+    const { integrity, ...locked } = packages[at] ?? {};
+    const names = { ...locked.dependencies, ...locked.optionalDependencies, ...locked.peerDependencies };
+    for (const name of Object.keys(names)) {
+      const dependency = resolved(packages, at, name);
+      const link = `${integrity} ${name} ${dependency === undefined ? "" : packages[dependency]?.integrity}`;
+      if (found.has(link)) continue;
+      found.add(link);
+      if (dependency !== undefined) open.push(dependency);
+    }
+  }
+  return [packages[folder]?.integrity, ...[...found].sort()].join("\n");
+}
+
+/**
+ * Where Node.js finds a package that one of this folder asks for: in the nearest `node_modules` from there to the root.
+ * @param {LockedPackages} packages
+ * @param {string} folder
+ * @param {string} name
+ */
+function resolved(packages, folder, name) {
+  for (let at = folder; ; at = at.slice(0, Math.max(0, at.lastIndexOf("/node_modules/")))) {
+    const candidate = at === "" ? `node_modules/${name}` : `${at}/node_modules/${name}`;
+    if (packages[candidate] !== undefined) return candidate;
+    if (at === "") return undefined;
+  }
 }

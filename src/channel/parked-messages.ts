@@ -6,9 +6,10 @@
  * what finds no room is left to the stores of the network. In memory are only their sizes.
  */
 import { ownBytes } from "../common/bytes.ts";
+import { OrderedIndex } from "../common/ordered-index.ts";
 import { LIMITS } from "../limits.ts";
 import type { MessageHash, ReceivedMessage, Storage } from "./ports.ts";
-import type { ParkedTables } from "./rows.ts";
+import type { ParkedSizeRow, ParkedTables } from "./rows.ts";
 
 /** `refused`: no network carries a message of that size. `full`: it may be offered again later. */
 export type Parking = "parked" | "refused" | "full";
@@ -17,6 +18,7 @@ export class ParkedMessages {
   readonly #tables: ParkedTables;
   readonly #storage: Pick<Storage, "get">;
   readonly #keys = new Map<MessageHash, number>();
+  readonly #byKey: OrderedIndex<ParkedSizeRow, number>;
   /** When each came, milliseconds since the Unix epoch, of those that came since the start. */
   readonly #parkedAt = new Map<MessageHash, number>();
   #bytes = 0;
@@ -25,6 +27,7 @@ export class ParkedMessages {
   constructor(tables: ParkedTables, storage: Pick<Storage, "get">) {
     this.#tables = tables;
     this.#storage = storage;
+    this.#byKey = new OrderedIndex(tables.parkedSizes, (_row, key) => key);
     tables.parkedSizes.observe((key, before, after) => {
       if (before) {
         this.#keys.delete(before.messageHash);
@@ -44,7 +47,8 @@ export class ParkedMessages {
   }
 
   get oldest(): MessageHash | undefined {
-    return this.#tables.parkedSizes.values().next().value?.messageHash;
+    const first = this.#byKey.first();
+    return first && this.#tables.parkedSizes.get(first.key)?.messageHash;
   }
 
   /** Whether the oldest waits for longer than a cipher at work lets it. What came before the start did. */

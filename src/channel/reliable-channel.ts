@@ -11,6 +11,7 @@
  * is back, `resume` sends both on their way. Source: LIP-173 (RELIABLE-CHANNEL-API).
  */
 import { type Bytes, equalBytes } from "../common/bytes.ts";
+import { OrderedIndex } from "../common/ordered-index.ts";
 import { err, ok, type Result, reasonOf } from "../common/result.ts";
 import type { Table } from "../common/table.ts";
 import type { Cipher } from "../encryption/cipher.ts";
@@ -93,7 +94,7 @@ export class ReliableChannel implements ChannelApi, ShellMember {
   readonly #log: EventLog;
   readonly #parked: ParkedMessages;
   readonly #intake: Intake;
-  readonly #dispatching: Drain<[number, OutboxRow]>;
+  readonly #dispatching: Drain<number>;
   readonly #unparking: Drain<MessageHash>;
   readonly #search: MissingSearch;
   readonly #diagnostics = new Diagnostics();
@@ -144,9 +145,14 @@ export class ReliableChannel implements ChannelApi, ShellMember {
       senderId: () => this.#row.senderId,
     });
     this.#parked = new ParkedMessages(parts.tables, parts.shell.parts.storage);
+    const { outbox } = parts.tables;
+    const inTurn = new OrderedIndex(outbox, (_item, key) => key);
     this.#dispatching = new Drain(
-      () => (this.holdsOutgoing ? undefined : first(parts.tables.outbox.entries())),
-      ([key, item]) => this.#handOver(key, item),
+      () => (this.holdsOutgoing ? undefined : inTurn.first()?.key),
+      async (key) => {
+        const item = outbox.get(key);
+        if (item) await this.#handOver(key, item);
+      },
     );
     this.#unparking = new Drain(
       () => (this.#mayUnpark ? this.#parked.oldest : undefined),
@@ -977,8 +983,4 @@ export class ReliableChannel implements ChannelApi, ShellMember {
       ...(paused === undefined ? {} : { paused }),
     };
   }
-}
-
-function first<T>(items: IterableIterator<T>): T | undefined {
-  return items.next().value;
 }

@@ -10,7 +10,7 @@ export type Key = string | number;
 /** What there is under a key. Tables have their rows in fields of classes derived from this, `undefined` where there is none. */
 export class Entry<K extends Key> {
   readonly key: K;
-  /** Tables that have a row here. Without any, the entry is among the others no more. */
+  /** Tables that have a row here; with none it is no longer among the others. */
   rows = 0;
 
   constructor(key: K) {
@@ -68,7 +68,7 @@ export class Column<K extends Key, V> {
     return this.#byKey.get(key);
   }
 
-  /** The entry of a key; where there is none, one that is among the others once it has a row. */
+  /** The entry of this key, or a new one, which joins the others with its first row. */
   at(key: K): Entry<K> {
     return this.#byKey.get(key) ?? new this.#make(key);
   }
@@ -77,7 +77,7 @@ export class Column<K extends Key, V> {
     return (entry as Fields<K, V>)[this.#field];
   }
 
-  /** Puts the row `after` in place of the one that is there, or takes that away; `undefined` stands for none. */
+  /** Puts the row `after` in place of `before`, which is there. `undefined` stands for none. */
   replace(entry: Entry<K>, before: V | undefined, after: V | undefined): void {
     (entry as Fields<K, V>)[this.#field] = after;
     if (before === undefined && after !== undefined) {
@@ -94,6 +94,18 @@ export class Column<K extends Key, V> {
     for (const entry of this.#byKey.values()) {
       const row = this.rowOf(entry);
       if (row !== undefined) yield [entry, row];
+    }
+  }
+
+  /** The same for all that are there now, several times as fast; `each` must not write. */
+  forEach(each: (entry: Entry<K>, row: V) => void): void {
+    let left = this.#size;
+    for (const entry of this.#byKey.values()) {
+      if (left === 0) return;
+      const row = this.rowOf(entry);
+      if (row === undefined) continue;
+      left--;
+      each(entry, row);
     }
   }
 }

@@ -1,21 +1,22 @@
+import type { Key } from "./entries.ts";
 import { type Ordered, SortedEntries } from "./sorted-entries.ts";
 import type { Table } from "./table.ts";
 
 /**
- * The keys of a table in ascending order of a number that each row gives, then of the key. Rows that give none are left
- * out. Derived from the table, and so right after a restart and after an event that was undone.
+ * The keys of a table in ascending order of a number that follows from each row and its key, then of the key. Rows that have
+ * none are left out. Derived from the table, and so right after a restart and after an event that was undone.
  */
-export class OrderedIndex<V> {
-  readonly #table: Table<string, V>;
-  readonly #sorted: SortedEntries;
+export class OrderedIndex<V, K extends Key = string> {
+  readonly #table: Table<K, V>;
+  readonly #sorted: SortedEntries<K>;
 
-  constructor(table: Table<string, V>, orderOf: (row: V) => number | undefined) {
+  constructor(table: Table<K, V>, orderOf: (row: V, key: K) => number | undefined) {
     this.#table = table;
-    const loaded: Ordered[] = [];
-    let sorted: SortedEntries | undefined;
-    table.observe((_key, before, after, entry) => {
-      const was = before === undefined ? undefined : orderOf(before);
-      const is = after === undefined ? undefined : orderOf(after);
+    const loaded: Ordered<K>[] = [];
+    let sorted: SortedEntries<K> | undefined;
+    table.observe((key, before, after, entry) => {
+      const was = before === undefined ? undefined : orderOf(before, key);
+      const is = after === undefined ? undefined : orderOf(after, key);
       if (sorted === undefined) {
         if (is !== undefined) loaded.push({ order: is, entry });
       } else if (was !== is) {
@@ -32,12 +33,13 @@ export class OrderedIndex<V> {
     return this.#sorted.size;
   }
 
-  first(): { readonly order: number; readonly key: string } | undefined {
-    const [entry, order] = [this.#sorted.first(), this.#sorted.lowest()];
+  first(): { readonly order: number; readonly key: K } | undefined {
+    const entry = this.#sorted.first();
+    const order = this.#sorted.lowest();
     return entry && order !== undefined ? { order, key: entry.key } : undefined;
   }
 
-  /** Deletes the first row of the table, without looking it up. False where there is none. */
+  /** Deletes the row that comes first from the table, without looking it up. False where there is none. */
   deleteFirst(): boolean {
     const first = this.#sorted.first();
     if (first) this.#table.deleteEntry(first);
@@ -50,12 +52,12 @@ export class OrderedIndex<V> {
   }
 
   /** Ascending; the table may be changed meanwhile only after the last step. */
-  ascending(): Iterable<string> {
+  ascending(): Iterable<K> {
     return this.#sorted.ascending();
   }
 
   /** Descending; the table may be changed meanwhile only after the last step. */
-  descending(): Iterable<string> {
+  descending(): Iterable<K> {
     return this.#sorted.descending();
   }
 }

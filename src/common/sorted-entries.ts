@@ -1,43 +1,48 @@
-import type { Entry } from "./entries.ts";
+import type { Entry, Key } from "./entries.ts";
 import { lowerBound } from "./lower-bound.ts";
 
 /** Entries of a block at most, and where blocks are filled at once: half of that, so that they have room. */
 const BLOCK = 512;
 const FILLED = BLOCK / 2;
 
-export interface Ordered {
+export interface Ordered<K extends Key> {
   readonly order: number;
-  readonly entry: Entry<string>;
+  readonly entry: Entry<K>;
 }
 
 /** Neighbouring entries. What is taken from the front stays until the block is gone: only `start` moves. */
-class Block {
+class Block<K extends Key> {
   readonly orders: number[];
-  readonly entries: Entry<string>[];
+  readonly entries: Entry<K>[];
   start = 0;
 
-  constructor(orders: number[], entries: Entry<string>[]) {
+  constructor(orders: number[], entries: Entry<K>[]) {
     this.orders = orders;
     this.entries = entries;
   }
 
-  isBelow(position: number, order: number, key: string): boolean {
+  isBelow(position: number, order: number, key: K): boolean {
     const its = this.orders[position] ?? 0;
-    return its < order || (its === order && (this.entries[position]?.key ?? "") < key);
+    return its < order || (its === order && this.#keyIsBelow(position, key));
   }
 
-  endsBelow(order: number, key: string): boolean {
+  #keyIsBelow(position: number, key: K): boolean {
+    const entry = this.entries[position];
+    return entry !== undefined && entry.key < key;
+  }
+
+  endsBelow(order: number, key: K): boolean {
     return this.isBelow(this.entries.length - 1, order, key);
   }
 
   /** The place of the first entry that is not below (order, key). */
-  positionOf(order: number, key: string): number {
+  positionOf(order: number, key: K): number {
     const { start, entries } = this;
     return start + lowerBound(entries.length - start, (place) => this.isBelow(start + place, order, key));
   }
 
   /** False where it is full: then it is to be split. */
-  insert(order: number, entry: Entry<string>): boolean {
+  insert(order: number, entry: Entry<K>): boolean {
     if (this.entries.length === BLOCK) this.#compact();
     if (this.entries.length === BLOCK) return false;
     const position = this.positionOf(order, entry.key);
@@ -46,7 +51,7 @@ class Block {
     return true;
   }
 
-  remove(order: number, entry: Entry<string>): void {
+  remove(order: number, entry: Entry<K>): void {
     if (this.entries[this.start] === entry) this.start++;
     else {
       const position = this.positionOf(order, entry.key);
@@ -56,7 +61,7 @@ class Block {
   }
 
   /** Takes the upper half out of a full one. */
-  split(): Block {
+  split(): Block<K> {
     return new Block(this.orders.splice(FILLED), this.entries.splice(FILLED));
   }
 
@@ -73,16 +78,16 @@ class Block {
  * In blocks: a change moves the entries of one block, however many there are, and none where it is at either end of all,
  * as almost every change is.
  */
-export class SortedEntries {
+export class SortedEntries<K extends Key> {
   /** None of them is empty. */
-  readonly #blocks: Block[] = [];
+  readonly #blocks: Block<K>[] = [];
   #size = 0;
 
   /** In any order. */
-  constructor(all: readonly Ordered[] = []) {
+  constructor(all: readonly Ordered<K>[] = []) {
     const sorted = all.toSorted((a, b) => a.order - b.order || (a.entry.key < b.entry.key ? -1 : 1));
     for (let at = 0; at < sorted.length; at += FILLED) {
-      const block = new Block([], []);
+      const block = new Block<K>([], []);
       for (const { order, entry } of sorted.slice(at, at + FILLED)) {
         block.orders.push(order);
         block.entries.push(entry);
@@ -96,7 +101,7 @@ export class SortedEntries {
     return this.#size;
   }
 
-  first(): Entry<string> | undefined {
+  first(): Entry<K> | undefined {
     const block = this.#blocks[0];
     return block?.entries[block.start];
   }
@@ -113,7 +118,7 @@ export class SortedEntries {
   }
 
   /** One that is not there yet. */
-  insert(order: number, entry: Entry<string>): void {
+  insert(order: number, entry: Entry<K>): void {
     this.#size++;
     const at = this.#blockOf(order, entry.key);
     const block = this.#blocks[at];
@@ -126,7 +131,7 @@ export class SortedEntries {
   }
 
   /** One that is there. */
-  remove(order: number, entry: Entry<string>): void {
+  remove(order: number, entry: Entry<K>): void {
     this.#size--;
     // Most often the first: what is forgotten is what came first.
     const at = entry === this.first() ? 0 : this.#blockOf(order, entry.key);
@@ -137,17 +142,17 @@ export class SortedEntries {
   }
 
   /** The keys, ascending. */
-  ascending(): Iterable<string> {
+  ascending(): Iterable<K> {
     return new Walk(this.#blocks, 1);
   }
 
   /** The keys, descending. */
-  descending(): Iterable<string> {
+  descending(): Iterable<K> {
     return new Walk(this.#blocks, -1);
   }
 
   /** Above all others. */
-  #append(order: number, entry: Entry<string>): void {
+  #append(order: number, entry: Entry<K>): void {
     const last = this.#blocks.at(-1);
     if (last === undefined || last.entries.length === BLOCK) this.#blocks.push(new Block([order], [entry]));
     else {
@@ -157,7 +162,7 @@ export class SortedEntries {
   }
 
   /** The place of the first block that does not end below (order, key). */
-  #blockOf(order: number, key: string): number {
+  #blockOf(order: number, key: K): number {
     const blocks = this.#blocks;
     // Most often at one of the ends: what is forgotten is at one, and what is new goes to the other.
     if (!blocks[0]?.endsBelow(order, key)) return 0;
@@ -167,13 +172,13 @@ export class SortedEntries {
 }
 
 /** Through all blocks, either way. Most walks end after a step or two, and a generator costs more than those. */
-class Walk implements IterableIterator<string, undefined> {
-  readonly #blocks: readonly Block[];
+class Walk<K extends Key> implements IterableIterator<K, undefined> {
+  readonly #blocks: readonly Block<K>[];
   readonly #step: 1 | -1;
   #at: number;
   #position: number | undefined;
 
-  constructor(blocks: readonly Block[], step: 1 | -1) {
+  constructor(blocks: readonly Block<K>[], step: 1 | -1) {
     this.#blocks = blocks;
     this.#step = step;
     this.#at = step === 1 ? 0 : blocks.length - 1;
@@ -183,7 +188,7 @@ class Walk implements IterableIterator<string, undefined> {
     return this;
   }
 
-  next(): IteratorResult<string, undefined> {
+  next(): IteratorResult<K, undefined> {
     const block = this.#blocks[this.#at];
     if (block === undefined) return { done: true, value: undefined };
     const [first, last] = [block.start, block.entries.length - 1];

@@ -87,7 +87,7 @@ export class Table<K extends Key, V> {
     return this.get(key) !== undefined;
   }
 
-  /** In no order that code may rely on: where one is needed, it is in the key. */
+  /** In no order that code may rely on: where one is needed, it is in the key, and an index keeps it. */
   *entries(): Generator<[K, V], undefined> {
     for (const [{ key }, row] of this.#column.entries()) yield [key, row];
   }
@@ -119,20 +119,32 @@ export class Table<K extends Key, V> {
   /** For indexes derived from the rows: called after every write and after every undo of one, and now for each row. */
   observe(observer: Observer<K, V>): void {
     this.#observers.push(observer);
-    for (const [entry, row] of this.#column.entries()) observer(entry.key, undefined, row, entry);
+    this.#column.forEach((entry, row) => {
+      observer(entry.key, undefined, row, entry);
+    });
   }
 
   #write(entry: Entry<K>, before: V | undefined, after: V | undefined): void {
-    // First: a write that fails half-way, as where an observer throws, is undone as well.
-    this.#journal.note(new TableWrite(this.name, within(this.#scope, entry.key), entry, before, after, this.#restore));
     this.#set(entry, before, after);
+    this.#journal.note(new TableWrite(this.name, within(this.#scope, entry.key), entry, before, after, this.#restore));
   }
 
   readonly #restore: Restore<K, V> = (entry, after, before) => this.#set(entry, after, before);
 
+  /** All of it or, where an observer throws, nothing. */
   #set(entry: Entry<K>, before: V | undefined, after: V | undefined): void {
+    let told = 0;
     this.#column.replace(entry, before, after);
-    for (const observer of this.#observers) observer(entry.key, before, after, entry);
+    try {
+      for (const observer of this.#observers) {
+        observer(entry.key, before, after, entry);
+        told++;
+      }
+    } catch (thrown) {
+      this.#column.replace(entry, after, before);
+      for (const observer of this.#observers.slice(0, told)) observer(entry.key, after, before, entry);
+      throw thrown;
+    }
   }
 }
 
@@ -144,6 +156,7 @@ function within(scope: StoredKey, key: Key): StoredKey {
   return stored;
 }
 
+/** One that throws has made nothing of what it was told. */
 type Observer<K extends Key, V> = (key: K, before: V | undefined, after: V | undefined, entry: Entry<K>) => void;
 type Restore<K extends Key, V> = (entry: Entry<K>, after: V | undefined, before: V | undefined) => void;
 

@@ -66,6 +66,7 @@ export class KeptWires {
       const first = this.#byEnd.first();
       if (!first || (first.order > ms && this.#releasedBytes <= left)) return;
       this.#wires.delete(first.key);
+      // Its size, by which it is first.
       this.#byEnd.deleteFirst();
     }
   }

@@ -66,6 +66,7 @@ export class Meta {
   }
 
   nextSequence(): number {
+    // Not by `change`: several times in each event, this needs no object.
     if (this.#draft) return ++this.#draft.sequence;
     const sequence = this.row.sequence + 1;
     this.change({ sequence });

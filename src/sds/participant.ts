@@ -367,6 +367,7 @@ export class Participant {
   /** LIP-109, review ACK status. */
   #review(message: SdsMessage, history: readonly string[], outcome: OutcomeDraft): void {
     const { config, outgoing, seen } = this.#state;
+    // Nothing is awaited, so nothing can be acknowledged, and the filter need not be read.
     if (outgoing.size === 0) return;
     const filter = message.bloomFilter.length === 0 ? undefined : config.layout.decodeFilter(message.bloomFilter);
     outgoing.review(message.senderId, history, filter, outcome);

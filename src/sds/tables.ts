@@ -235,15 +235,16 @@ export function openSdsTables(journal: Journal, scope: StoredKey, stored: Stored
   return {
     meta: tableOf("sdsMeta", journal, scope, stored),
     log: tableOf("sdsLog", journal, scope, stored, messages.column("log")),
+    summary: tableOf("sdsSummary", journal, scope, stored, messages.column("summary")),
+    wireSizes: tableOf("sdsWireSizes", journal, scope, stored, messages.column("wireSize")),
+    // After those that have far fewer rows: theirs then come first, and are found without a walk through all of these.
     seen: tableOf("sdsSeen", journal, scope, stored, messages.column("seen")),
     outgoing: tableOf("sdsOutgoing", journal, scope, stored),
     holders: tableOf("sdsHolders", journal, scope, stored),
     incoming: tableOf("sdsIncoming", journal, scope, stored),
     missing: tableOf("sdsMissing", journal, scope, stored),
     members: tableOf("sdsMembers", journal, scope, stored),
-    summary: tableOf("sdsSummary", journal, scope, stored, messages.column("summary")),
     repairs: tableOf("sdsRepairs", journal, scope, stored),
-    wireSizes: tableOf("sdsWireSizes", journal, scope, stored, messages.column("wireSize")),
     wires: new ColdTable("sdsWires", journal, scope),
   };
 }

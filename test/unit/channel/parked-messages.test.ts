@@ -1,10 +1,14 @@
 /** What comes and what is sent while the cipher of a channel is away: because its vault is locked, or because its page is. */
 import fc from "fast-check";
 import { beforeEach, describe, expect, test, vi } from "vitest";
+import { MemoryStorage } from "../../../packages/reliable-channel/mock/memory-storage.ts";
 import { VirtualClock } from "../../../packages/reliable-channel/mock/virtual-clock.ts";
+import { ParkedMessages } from "../../../src/channel/parked-messages.ts";
 import type { ReceivedMessage } from "../../../src/channel/ports.ts";
+import { openParkedTables } from "../../../src/channel/rows.ts";
 import type { ChannelEvent, EncryptionMode } from "../../../src/channel/types.ts";
 import { toHex, utf8 } from "../../../src/common/bytes.ts";
+import { Journal } from "../../../src/common/table.ts";
 import type { Placement } from "../../../src/encryption/cipher.ts";
 import { none } from "../../../src/encryption/none.ts";
 import { LIMITS } from "../../../src/limits.ts";
@@ -457,6 +461,22 @@ describe("bounds", () => {
       expect(bob.peer.channel().diagnostics().undecryptable).toBe(FITTING);
     },
   );
+
+  test("the one that came first is first also after an event that took it in was undone", async () => {
+    await say(await member("alice"), "marker");
+    const journal = new Journal();
+    const parked = new ParkedMessages(
+      openParkedTables(KEY, journal, () => []),
+      new MemoryStorage(),
+    );
+    const [first, second] = [garbage(1), garbage(2)];
+    for (const message of [first, second]) parked.park(message, 0);
+    journal.take();
+    parked.remove(first.messageHash);
+    expect(parked.oldest).toBe(second.messageHash);
+    journal.rollback();
+    expect(parked.oldest).toBe(first.messageHash);
+  });
 
   test("as many as may wait, and not one more", async () => {
     const [alice, bob] = [await member("alice"), await member("bob")];

@@ -79,18 +79,26 @@ describe("tables that share their keys", () => {
     );
   });
 
-  test("an observer that throws leaves nothing behind in either of them", () => {
-    const both = twins(new Map([["k0", 1]]));
-    const [left] = both.pairs[0] ?? [];
-    const [right] = both.pairs[1] ?? [];
-    left?.table.observe((_key, _before, after) => {
-      if (after === 7) throw new Error("seven");
-    });
-    right?.table.put("k1", 3);
-    expect(() => left?.table.put("k1", 7)).toThrow("seven");
-    both.journals[0]?.rollback();
-    expect(left?.table.has("k1")).toBe(false);
-    expect(right?.table.has("k1")).toBe(false);
-    expect([...(left?.order.ascending() ?? [])]).toEqual(["k0"]);
-  });
+  test.each(["before", "after"])(
+    "an observer that throws %s an index heard of the write leaves nothing behind",
+    (when) => {
+      const journal = new Journal();
+      const entries = new Entries<string, Shared>(Shared);
+      const left = new Table("left", journal, [], [["k0", 1]], entries.column("left"));
+      const right = new Table("right", journal, [], [], entries.column("right"));
+      const throwAtSeven = () =>
+        left.observe((_key, _before, after) => {
+          if (after === 7) throw new Error("seven");
+        });
+      if (when === "before") throwAtSeven();
+      const order = new OrderedIndex(left, (row) => row);
+      if (when === "after") throwAtSeven();
+      right.put("k1", 3);
+      expect(() => left.put("k1", 7)).toThrow("seven");
+      journal.rollback();
+      expect([left.has("k1"), right.has("k1")]).toEqual([false, false]);
+      expect([left.size, right.size, order.size]).toEqual([1, 0, 1]);
+      expect([...order.ascending()]).toEqual(["k0"]);
+    },
+  );
 });

@@ -59,20 +59,19 @@ export function takenCopies(packages) {
  */
 function contentsOf(packages, folder) {
   /** @type {Set<string>} */
-  const found = new Set();
-  const open = [folder];
-  for (let at = open.pop(); at !== undefined; at = open.pop()) {
+  const links = new Set();
+  const visited = new Set([folder]);
+  // A set yields what is added to it meanwhile, too.
+  for (const at of visited) {
     const { integrity, ...locked } = packages[at] ?? {};
     const names = { ...locked.dependencies, ...locked.optionalDependencies, ...locked.peerDependencies };
     for (const name of Object.keys(names)) {
       const dependency = resolved(packages, at, name);
-      const link = `${integrity} ${name} ${dependency === undefined ? "" : packages[dependency]?.integrity}`;
-      if (found.has(link)) continue;
-      found.add(link);
-      if (dependency !== undefined) open.push(dependency);
+      links.add(`${integrity} ${name} ${dependency === undefined ? "" : packages[dependency]?.integrity}`);
+      if (dependency !== undefined) visited.add(dependency);
     }
   }
-  return [packages[folder]?.integrity, ...[...found].sort()].join("\n");
+  return [packages[folder]?.integrity, ...[...links].sort()].join("\n");
 }
 
 /**

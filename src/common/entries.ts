@@ -97,7 +97,7 @@ export class Column<K extends Key, V> {
     }
   }
 
-  /** The same for all that are there now, several times as fast; `each` must not write. */
+  /** The same at once, which takes less time: a walk through a full history is part of every start. `each` must not write. */
   forEach(each: (entry: Entry<K>, row: V) => void): void {
     let left = this.#size;
     for (const entry of this.#byKey.values()) {

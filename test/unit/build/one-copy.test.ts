@@ -48,6 +48,30 @@ test.each(["dependencies", "optionalDependencies", "peerDependencies"])(
   },
 );
 
+test("what is the same in two places is looked at in both: what it finds from there may differ", () => {
+  const helper = { integrity: "helper", dependencies: { deep: "*" } };
+  const needy = { integrity: "same", dependencies: { q: "*", p: "*" } };
+  const p = { integrity: "p", dependencies: { other: "*" } };
+  const q = { integrity: "q", dependencies: { other: "*" } };
+  const other = { integrity: "other", dependencies: { helper: "*" } };
+  const ofB = "node_modules/b/node_modules/q";
+  const folders = {
+    ...FOLDERS,
+    [A]: needy,
+    [B]: needy,
+    "node_modules/p": p,
+    "node_modules/q": q,
+    "node_modules/other": other,
+    "node_modules/helper": helper,
+    "node_modules/deep": { integrity: "deep" },
+    [ofB]: q,
+    [`${ofB}/node_modules/other`]: other,
+    [`${ofB}/node_modules/other/node_modules/helper`]: helper,
+    [`${ofB}/node_modules/other/node_modules/deep`]: { integrity: "older" },
+  };
+  expect([...takenCopies(folders)].map(([folder]) => folder)).not.toContain(B);
+});
+
 test("packages that depend on each other come to an end", () => {
   const circle = {
     "node_modules/x": { integrity: "x", dependencies: { y: "*" } },
